@@ -1,0 +1,10 @@
+//! `proxy.toml`: the raw file, and the validated [`Config`] that cannot be wrong.
+//!
+//! It reads no file and opens no socket itself: text in, value out.
+
+mod config;
+
+pub use config::{
+    Auth, ClientCertificates, Config, Limits, Listen, NodeConfig, Password, Pool, PoolMode,
+    StaticUser, Timeouts, Tls,
+};

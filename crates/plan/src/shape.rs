@@ -1,0 +1,185 @@
+//! What a statement turns out to be: the shape of its execution, and what it leaves behind in the
+//! session.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One statement, understood. Shared by all statements that differ only in their literals.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub action: Action,
+    pub effects: Effects,
+    /// Why this action and this target, for `EXPLAIN (HERD)`, logs and tests.
+    pub reasons: Vec<Cow<'static, str>>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// The text goes to one node as it is, save for inlined relations.
+    Forward(Forward),
+    Transaction(TransactionCommand),
+    Setting(SettingCommand),
+    Prepared(PreparedCommand),
+    /// SHOW of Herd's own: answered without any node.
+    Show(Relation),
+    Explain(Explain),
+    Admin(AdminCommand),
+}
+
+#[derive(Clone, Debug)]
+pub struct Forward {
+    pub target: Target,
+    /// Names of relations in schema `herd`, to be replaced by their rows.
+    pub inline: Vec<Inline>,
+}
+
+/// Which node can answer.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The home node, and only that.
+    Home,
+    /// Any node gives the same answer and nothing ties the transaction to it.
+    Neutral,
+    /// Reads reference tables only: any node, preferably the one already at hand.
+    Everywhere,
+}
+
+/// A `herd.<relation>` in the text.
+#[derive(Clone, Debug)]
+pub struct Inline {
+    pub span: Range<usize>,
+    pub relation: Relation,
+}
+
+/// What can be seen of Herd, by SHOW and as a relation of schema `herd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relation {
+    Nodes,
+    Tables,
+    Fragments,
+    Pools,
+    Clients,
+    Servers,
+    Queries,
+    Stats,
+    Jobs,
+    Config,
+    Version,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionCommand {
+    /// BEGIN or START TRANSACTION, with whatever modes: the text is replayed where it binds.
+    Begin,
+    Commit {
+        chain: bool,
+    },
+    Rollback {
+        chain: bool,
+    },
+    Savepoint {
+        name: String,
+    },
+    Release {
+        name: String,
+    },
+    RollbackTo {
+        name: String,
+    },
+}
+
+/// Commands that change the session's settings. The text itself is what is replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingCommand {
+    /// SET \[SESSION\] name: `name` is lower case; `role`, `session_authorization` and `timezone`
+    /// stand for SET ROLE, SET SESSION AUTHORIZATION and SET TIME ZONE.
+    Set {
+        name: String,
+        /// Unquoted, when it is a list of plain values: what Herd needs of search_path,
+        /// client_encoding and its own settings.
+        values: Option<Vec<String>>,
+    },
+    /// SET LOCAL, SET TRANSACTION, SET CONSTRAINTS: gone with the transaction.
+    Local,
+    /// SET SESSION CHARACTERISTICS AS TRANSACTION.
+    Characteristics,
+    /// RESET name, SET name TO DEFAULT, SET ROLE NONE.
+    Reset {
+        name: String,
+    },
+    ResetAll,
+    DiscardAll,
+    /// DISCARD PLANS, SEQUENCES or TEMP.
+    Discard,
+}
+
+/// SQL-level prepared statements.
+#[derive(Clone, Debug)]
+pub enum PreparedCommand {
+    Prepare {
+        name: String,
+        /// The statement's name in the text, to be replaced by the one used on the node.
+        name_span: Range<usize>,
+        /// The statement after AS.
+        body: Arc<Plan>,
+    },
+    Execute {
+        name: String,
+        name_span: Range<usize>,
+    },
+    Deallocate {
+        name: String,
+    },
+    DeallocateAll,
+}
+
+#[derive(Clone, Debug)]
+pub struct Explain {
+    /// The statement after EXPLAIN (HERD).
+    pub statement: Range<usize>,
+    pub plan: Arc<Plan>,
+}
+
+/// Operator commands, for superusers only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminCommand {
+    Pause,
+    Resume,
+    Reload,
+    Drain,
+}
+
+/// What a statement leaves behind in the session when it succeeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The server connection must stay with this client.
+    pub pin: Option<PinReason>,
+    /// Settings may have changed in a way that the text does not tell: ask the server.
+    pub probes_settings: bool,
+}
+
+/// Why a server connection stays with a client between transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinReason {
+    TemporaryTable,
+    AdvisoryLock,
+    Listen,
+    HeldCursor,
+    LoadedLibrary,
+    SessionPooling,
+}
+
+impl PinReason {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PinReason::TemporaryTable => "temporary table",
+            PinReason::AdvisoryLock => "advisory lock",
+            PinReason::Listen => "LISTEN",
+            PinReason::HeldCursor => "WITH HOLD cursor",
+            PinReason::LoadedLibrary => "LOAD",
+            PinReason::SessionPooling => "session pooling",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The PostgreSQL wire protocol, for both directions: frames, startup, TLS, authentication.
+//!
+//! It knows nothing of SQL, pools or the catalog.
