@@ -46,8 +46,12 @@ pub struct Tls {
 pub enum ClientCertificates {
     Ignored,
     /// Checked when shown, against this CA file.
-    Allowed { authority: PathBuf },
-    Required { authority: PathBuf },
+    Allowed {
+        authority: PathBuf,
+    },
+    Required {
+        authority: PathBuf,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
