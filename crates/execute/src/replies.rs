@@ -1,0 +1,374 @@
+//! What a server owes for the messages it was sent, and what of its answers the client sees.
+//!
+//! Bytes in, bytes and events out; no I/O. Messages of Herd's own are hidden, messages that were
+//! answered without the server are put in at their place, everything else passes untouched.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use herd_wire::frame::{FrameError, HEADER_BYTES, Header};
+use herd_wire::message::TransactionStatus;
+use smallvec::SmallVec;
+use thiserror::Error;
+
+/// A reply other than row data is read whole; an error message longer than this is no error message.
+const WHOLE_FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// Names a message for the one who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u32);
+
+/// One entry for each message sent to the server, in order.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// A simple query or a function call: everything up to and with ReadyForQuery.
+    Query { token: Option<Token> },
+    /// One reply (ParseComplete, BindComplete, CloseComplete).
+    Single { tag: u8, hidden: bool, token: Option<Token> },
+    /// ParameterDescription, then RowDescription or NoData.
+    DescribeStatement,
+    /// RowDescription or NoData.
+    DescribePortal,
+    /// Rows, or a COPY, up to CommandComplete, EmptyQueryResponse or PortalSuspended.
+    Execute { hidden: bool, token: Option<Token> },
+    Ready { shown: Shown },
+    /// Not sent to the server: the answer to a message that Herd answers itself.
+    Answer(Bytes),
+    /// A message made to fail, so that the server's transaction fails too; its error is replaced.
+    Refusal(Bytes),
+}
+
+/// What becomes of a ReadyForQuery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    AsItIs,
+    /// With the status of a transaction that the server does not know yet.
+    As(TransactionStatus),
+    No,
+}
+
+/// What the session has to know of what passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Done(Token),
+    /// The message with this token failed, or was never looked at because an earlier one failed.
+    Lost(Token),
+    Error(Bytes),
+    Parameter { name: String, value: String },
+    CopyIn,
+    Ready(TransactionStatus),
+}
+
+#[derive(Debug, Error)]
+pub enum RepliesError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the server sent an unexpected message {tag:?}")]
+    Unexpected { tag: char },
+    #[error("the server sent a message of {bytes} bytes where at most {WHOLE_FRAME_BYTES_MAX} are read")]
+    TooLong { bytes: usize },
+}
+
+/// The bytes for the client: the input itself while nothing was changed, else an edited copy.
+#[derive(Debug, Default)]
+pub struct Output {
+    edited: BytesMut,
+    is_edited: bool,
+    /// Up to where the input has been copied, once edited.
+    copied: usize,
+    pub events: SmallVec<[Event; 4]>,
+}
+
+impl Output {
+    /// What the client gets for the first `consumed` bytes of `input`.
+    pub fn bytes<'a>(&'a mut self, input: &'a [u8], consumed: usize) -> &'a [u8] {
+        if !self.is_edited {
+            return &input[..consumed];
+        }
+        self.edited.extend_from_slice(&input[self.copied..consumed]);
+        self.copied = consumed;
+        &self.edited
+    }
+
+    pub fn clear(&mut self) {
+        self.edited.clear();
+        self.is_edited = false;
+        self.copied = 0;
+        self.events.clear();
+    }
+
+    fn insert(&mut self, input: &[u8], at: usize, bytes: &[u8]) {
+        self.copy_to(input, at);
+        self.edited.extend_from_slice(bytes);
+    }
+
+    fn cut(&mut self, input: &[u8], from: usize, to: usize) {
+        self.copy_to(input, from);
+        self.copied = to;
+    }
+
+    fn copy_to(&mut self, input: &[u8], at: usize) {
+        self.is_edited = true;
+        self.edited.extend_from_slice(&input[self.copied..at]);
+        self.copied = at;
+    }
+}
+
+/// The replies still owed by one server connection.
+#[derive(Debug, Default)]
+pub struct Replies {
+    queue: VecDeque<Expected>,
+    /// Bytes of a long row that are still to pass.
+    passing_bytes: usize,
+    passing_hidden: bool,
+    /// An error has been seen in the simple query at the head.
+    query_failed: bool,
+    owes_sync: bool,
+}
+
+impl Replies {
+    pub fn expect(&mut self, expected: Expected) {
+        self.queue.push_back(expected);
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.passing_bytes == 0
+    }
+
+    /// Nothing at all is awaited from the server: only answers of Herd's own are left, if any.
+    #[must_use]
+    pub fn awaits_server(&self) -> bool {
+        self.passing_bytes > 0
+            || self.queue.iter().any(|expected| !matches!(expected, Expected::Answer(_)))
+    }
+
+    /// A hidden message failed in front of a simple query, which the server therefore skips: it
+    /// needs a Sync to go on. True once.
+    pub fn take_owed_sync(&mut self) -> bool {
+        std::mem::take(&mut self.owes_sync)
+    }
+
+    /// The server is in COPY mode, where it ignores the Sync that was sent along.
+    pub fn forget_sync_in_copy(&mut self) {
+        if let Some(at) = self.queue.iter().position(|e| matches!(e, Expected::Ready { .. })) {
+            self.queue.remove(at);
+        }
+    }
+
+    /// Answers at the head, when no server byte is awaited before them.
+    pub fn take_answers(&mut self, out: &mut BytesMut) {
+        while let Some(Expected::Answer(bytes)) = self.queue.front() {
+            out.extend_from_slice(bytes);
+            self.queue.pop_front();
+        }
+    }
+
+    /// Walks over the frames in `input`; returns how many bytes are dealt with. The rest is an
+    /// incomplete frame, or comes after the last expected reply.
+    pub fn walk(&mut self, input: &[u8], output: &mut Output) -> Result<usize, RepliesError> {
+        let mut at = self.pass(input, output);
+        self.insert_answers(input, at, output);
+        while self.passing_bytes == 0 {
+            let rest = &input[at..];
+            let Some(header) = Header::peek(rest)? else { break };
+            if rest.len() < header.frame_bytes {
+                if !is_row_data(header.tag) {
+                    if header.frame_bytes > WHOLE_FRAME_BYTES_MAX {
+                        return Err(RepliesError::TooLong { bytes: header.frame_bytes });
+                    }
+                    break;
+                }
+                self.passing_hidden = self.is_hidden(header.tag)?;
+                self.passing_bytes = header.frame_bytes;
+                let passed = self.pass(rest, &mut Output::default());
+                if self.passing_hidden {
+                    output.cut(input, at, at + passed);
+                }
+                at += passed;
+                break;
+            }
+            let end = at + header.frame_bytes;
+            self.take(header.tag, input, at..end, output)?;
+            at = end;
+            self.insert_answers(input, at, output);
+        }
+        Ok(at)
+    }
+
+    /// The continuation of a row that is longer than the buffer.
+    fn pass(&mut self, input: &[u8], output: &mut Output) -> usize {
+        let passed = self.passing_bytes.min(input.len());
+        if self.passing_hidden && passed > 0 {
+            output.cut(input, 0, passed);
+        }
+        self.passing_bytes -= passed;
+        passed
+    }
+
+    fn insert_answers(&mut self, input: &[u8], at: usize, output: &mut Output) {
+        while let Some(Expected::Answer(bytes)) = self.queue.front() {
+            output.insert(input, at, bytes);
+            self.queue.pop_front();
+        }
+    }
+
+    fn is_hidden(&self, tag: u8) -> Result<bool, RepliesError> {
+        match self.queue.front() {
+            Some(Expected::Execute { hidden, .. }) => Ok(*hidden),
+            Some(_) => Ok(false),
+            None => Err(RepliesError::Unexpected { tag: tag as char }),
+        }
+    }
+
+    fn take(
+        &mut self,
+        tag: u8,
+        input: &[u8],
+        span: std::ops::Range<usize>,
+        output: &mut Output,
+    ) -> Result<(), RepliesError> {
+        let body = &input[span.start + HEADER_BYTES..span.end];
+        match tag {
+            b'D' | b'd' | b'T' | b'H' | b'c' | b't' | b'n' => {}
+            b'N' | b'A' => return Ok(()),
+            b'S' => {
+                output.events.extend(parameter(body));
+                return Ok(());
+            }
+            b'E' => return self.fail(input, span, output),
+            b'Z' => return self.ready(body, input, span, output),
+            b'G' | b'W' => {
+                output.events.push(Event::CopyIn);
+                return Ok(());
+            }
+            b'1' | b'2' | b'3' | b'C' | b'I' | b's' | b'V' => {}
+            _ => return Err(RepliesError::Unexpected { tag: tag as char }),
+        }
+        self.reply(tag, input, span, output)
+    }
+
+    /// A reply that belongs to the message at the head.
+    fn reply(
+        &mut self,
+        tag: u8,
+        input: &[u8],
+        span: std::ops::Range<usize>,
+        output: &mut Output,
+    ) -> Result<(), RepliesError> {
+        let unexpected = || RepliesError::Unexpected { tag: tag as char };
+        let (finished, hidden, token) = match self.queue.front().ok_or_else(unexpected)? {
+            Expected::Query { .. } => (false, false, None),
+            Expected::Single { tag: wanted, hidden, token } if *wanted == tag => {
+                (true, *hidden, *token)
+            }
+            Expected::DescribeStatement if tag == b't' => (false, false, None),
+            Expected::DescribeStatement | Expected::DescribePortal if matches!(tag, b'T' | b'n') => {
+                (true, false, None)
+            }
+            Expected::Execute { hidden, token } => match tag {
+                b'C' | b'I' => (true, *hidden, *token),
+                b's' => (true, *hidden, None),
+                b'D' | b'd' | b'H' | b'c' => (false, *hidden, None),
+                _ => return Err(unexpected()),
+            },
+            _ => return Err(unexpected()),
+        };
+        if hidden {
+            output.cut(input, span.start, span.end);
+        }
+        if finished {
+            output.events.extend(token.map(Event::Done));
+            self.queue.pop_front();
+        }
+        Ok(())
+    }
+
+    fn fail(
+        &mut self,
+        input: &[u8],
+        span: std::ops::Range<usize>,
+        output: &mut Output,
+    ) -> Result<(), RepliesError> {
+        match self.queue.front() {
+            Some(Expected::Refusal(bytes)) => {
+                output.cut(input, span.start, span.end);
+                output.edited.extend_from_slice(bytes);
+            }
+            _ => {
+                let body = &input[span.start + HEADER_BYTES..span.end];
+                output.events.push(Event::Error(Bytes::copy_from_slice(body)));
+            }
+        }
+        if matches!(self.queue.front(), Some(Expected::Query { .. })) {
+            self.query_failed = true;
+            return Ok(());
+        }
+        self.skip_to_ready(output);
+        Ok(())
+    }
+
+    /// After an error the server skips to the next Sync; a simple query is skipped as well.
+    fn skip_to_ready(&mut self, output: &mut Output) {
+        while let Some(expected) = self.queue.front() {
+            match expected {
+                Expected::Ready { .. } => return,
+                Expected::Query { token } => {
+                    output.events.extend(token.map(Event::Lost));
+                    self.queue[0] = Expected::Ready { shown: Shown::AsItIs };
+                    self.owes_sync = true;
+                    return;
+                }
+                Expected::Single { token, .. } | Expected::Execute { token, .. } => {
+                    output.events.extend(token.map(Event::Lost));
+                }
+                _ => {}
+            }
+            self.queue.pop_front();
+        }
+    }
+
+    fn ready(
+        &mut self,
+        body: &[u8],
+        input: &[u8],
+        span: std::ops::Range<usize>,
+        output: &mut Output,
+    ) -> Result<(), RepliesError> {
+        let unexpected = RepliesError::Unexpected { tag: 'Z' };
+        let status = match body {
+            &[byte] => TransactionStatus::from_byte(byte),
+            _ => None,
+        };
+        let Some(status) = status else { return Err(unexpected) };
+        match self.queue.pop_front() {
+            Some(Expected::Query { token }) => {
+                let failed = std::mem::take(&mut self.query_failed);
+                output.events.extend(token.map(if failed { Event::Lost } else { Event::Done }));
+            }
+            Some(Expected::Ready { shown: Shown::AsItIs }) => {}
+            Some(Expected::Ready { shown: Shown::As(shown) }) => {
+                output.cut(input, span.start, span.end);
+                herd_wire::message::ready(&mut output.edited, shown);
+            }
+            Some(Expected::Ready { shown: Shown::No }) => {
+                output.cut(input, span.start, span.end);
+            }
+            _ => return Err(unexpected),
+        }
+        output.events.push(Event::Ready(status));
+        Ok(())
+    }
+}
+
+/// Messages that may be longer than any buffer, and of which nothing but the end matters.
+fn is_row_data(tag: u8) -> bool {
+    matches!(tag, b'D' | b'd' | b'V')
+}
+
+fn parameter(body: &[u8]) -> Option<Event> {
+    let mut reader = herd_wire::message::Reader::new(body);
+    let name = std::str::from_utf8(reader.string().ok()?).ok()?;
+    let value = std::str::from_utf8(reader.string().ok()?).ok()?;
+    Some(Event::Parameter { name: name.to_owned(), value: value.to_owned() })
+}
