@@ -3,9 +3,17 @@
 //! Values in, values out: no sockets, no clock, no randomness. `parse` is the only module that
 //! names sqlparser, and nothing is ever rendered back through `Display`.
 
+mod arguments;
+pub mod cursor;
+pub mod lex;
+mod planner;
 mod shape;
+mod values;
 
+pub use arguments::Arguments;
+pub use planner::{Context, Part, Query, Understood};
 pub use shape::{
     Action, AdminCommand, Effects, Explain, Forward, Inline, PinReason, Plan, PreparedCommand,
     Relation, SettingCommand, Target, TransactionCommand,
 };
+pub use values::{NoParameters, Parameter, Parameters, Slots, Values};

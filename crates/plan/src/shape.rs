@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::Arguments;
+
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -43,6 +45,9 @@ pub enum Target {
     Neutral,
     /// Reads reference tables only: any node, preferably the one already at hand.
     Everywhere,
+    /// Where the transaction already is, home if it is nowhere yet: FETCH, SET TRANSACTION
+    /// SNAPSHOT, and whatever else speaks of what was made there.
+    Current,
 }
 
 /// A `herd.<relation>` in the text.
@@ -127,6 +132,7 @@ pub enum PreparedCommand {
     Execute {
         name: String,
         name_span: Range<usize>,
+        arguments: Arguments,
     },
     Deallocate {
         name: String,
