@@ -1,0 +1,40 @@
+"""Fixtures of every Python suite: the endpoint under test and the oracle, from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from harness.endpoint import ORACLE, UNDER_TEST, Endpoint
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Endpoint:
+    """The endpoint under test."""
+    found = Endpoint.from_environment(UNDER_TEST)
+    if found is None:
+        pytest.fail("HERD_TEST_PORT is not set; run the suites through tests/run")
+    return found
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Endpoint:
+    """The plain PostgreSQL that says what is right."""
+    found = Endpoint.from_environment(ORACLE)
+    if found is None:
+        pytest.skip("HERD_ORACLE_PORT is not set")
+    return found
+
+
+@pytest.fixture(scope="module")
+def schema(endpoint: Endpoint, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A schema for one test file, dropped at its end."""
+    name = request.module.__name__.rpartition(".")[2] + "_" + request.path.parent.name.replace("-", "_")
+    with psycopg.connect(**endpoint.parameters(), autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+        connection.execute(f"CREATE SCHEMA {name}")
+    yield name
+    with psycopg.connect(**endpoint.parameters(), autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA {name} CASCADE")

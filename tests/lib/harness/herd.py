@@ -1,0 +1,127 @@
+"""Herd itself: `herd demo` with embedded nodes, and `herd serve` in front of given ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from harness.endpoint import Endpoint
+from harness.postgres import children_alive, postmaster_pid
+from harness.process import Process, free_port, is_alive, wait_until
+
+READY_LINE = "herd: ready"
+READY_SECONDS_MAX = 120.0
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def binary() -> Path | None:
+    """`HERD_BINARY`, or what cargo built last in this checkout."""
+    if chosen := os.environ.get("HERD_BINARY"):
+        return Path(chosen)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    built = [path for path in (target / "release/herd", target / "debug/herd") if path.exists()]
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+
+
+class _Running:
+    """What both ways of running Herd have in common."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.endpoint = Endpoint("127.0.0.1", free_port())
+        self.http_port = free_port()
+        self._process: Process | None = None
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._process = Process(self._command(), self.log)
+        self._process.wait_for_line(READY_LINE, READY_SECONDS_MAX)
+
+    @property
+    def log(self) -> Path:
+        return self.directory.parent / f"{self.directory.name}.log"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def process(self) -> Process:
+        assert self._process is not None, "Herd is started"
+        return self._process
+
+    def stop(self) -> int:
+        return self.process.stop(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+class Demo(_Running):
+    """`herd demo --empty`: three embedded nodes and Herd before them."""
+
+    def __init__(self, directory: Path, nodes: int = 3):
+        super().__init__(directory)
+        self.nodes = nodes
+
+    def __enter__(self) -> Demo:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.stop()
+        finally:
+            self.sweep()
+
+    def _command(self) -> list[str]:
+        return [
+            str(binary()),
+            "demo",
+            f"--dir={self.directory}",
+            f"--listen={self.endpoint.host}:{self.endpoint.port}",
+            f"--http=127.0.0.1:{self.http_port}",
+            f"--nodes={self.nodes}",
+            "--empty",
+        ]
+
+    def node_directories(self) -> list[Path]:
+        """The data directories of the embedded nodes, the home node first."""
+        return sorted(path.parent for path in self.directory.rglob("PG_VERSION") if path.parent.name != "base" and (path.parent / "global").exists())
+
+    def node_pids(self) -> list[int]:
+        """The postmasters that run now."""
+        pids = [postmaster_pid(data) for data in self.node_directories()]
+        return [pid for pid in pids if pid is not None and is_alive(pid)]
+
+    def sweep(self) -> None:
+        """End nodes that a killed Herd left behind."""
+        for pid in self.node_pids():
+            os.kill(pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGQUIT)
+        for data in self.node_directories():
+            wait_until(lambda data=data: not children_alive(data), 20, f"the node in {data} is gone")
+
+
+class Serve(_Running):
+    """`herd serve` with a configuration of the test's own."""
+
+    def __init__(self, directory: Path, configuration: str):
+        super().__init__(directory)
+        self.configuration = configuration
+
+    def __enter__(self) -> Serve:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _command(self) -> list[str]:
+        path = self.directory / "proxy.toml"
+        path.write_text(self.configuration)
+        return [str(binary()), "serve", f"--config={path}"]
