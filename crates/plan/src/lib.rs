@@ -4,6 +4,7 @@
 //! names sqlparser, and nothing is ever rendered back through `Display`.
 
 mod arguments;
+mod copy;
 pub mod cursor;
 pub mod lex;
 mod planner;
@@ -11,9 +12,10 @@ mod shape;
 mod values;
 
 pub use arguments::Arguments;
+pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
 pub use planner::{Context, Part, Query, Understood};
 pub use shape::{
-    Action, AdminCommand, Effects, Explain, Forward, Inline, PinReason, Plan, PreparedCommand,
-    Relation, SettingCommand, Target, TransactionCommand,
+    Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan,
+    PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,
 };
 pub use values::{NoParameters, Parameter, Parameters, Slots, Values};

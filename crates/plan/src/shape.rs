@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::Arguments;
+use herd_types::NodeId;
+
+use crate::{Arguments, CopyIn};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
@@ -20,6 +22,9 @@ pub struct Plan {
 pub enum Action {
     /// The text goes to one node as it is, save for inlined relations.
     Forward(Forward),
+    /// COPY … FROM STDIN into a table that is on several nodes.
+    CopyIn(Box<CopyIn>),
+    CopyOut(CopyOut),
     Transaction(TransactionCommand),
     Setting(SettingCommand),
     Prepared(PreparedCommand),
@@ -36,6 +41,13 @@ pub struct Forward {
     pub inline: Vec<Inline>,
 }
 
+/// COPY … TO STDOUT of a fragmented table: another text goes to the node, its answer to the client.
+#[derive(Clone, Debug)]
+pub struct CopyOut {
+    pub target: Target,
+    pub text: Vec<u8>,
+}
+
 /// Which node can answer.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -45,6 +57,8 @@ pub enum Target {
     Neutral,
     /// Reads reference tables only: any node, preferably the one already at hand.
     Everywhere,
+    /// This node has all fragments of the tables named.
+    Node(NodeId),
     /// Where the transaction already is, home if it is nowhere yet: FETCH, SET TRANSACTION
     /// SNAPSHOT, and whatever else speaks of what was made there.
     Current,

@@ -13,7 +13,7 @@ mod string;
 mod token;
 mod value;
 
-pub use error::{LexError, LexErrorKind};
+pub use error::{LexError, LexErrorKind, position};
 pub use token::{Kind, Token};
 pub use value::fold_identifier;
 
