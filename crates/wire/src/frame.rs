@@ -50,10 +50,7 @@ mod tests {
     #[test]
     fn a_header_needs_five_bytes() {
         assert_eq!(Header::peek(b"Z\0\0\0"), Ok(None));
-        assert_eq!(
-            Header::peek(b"Z\0\0\0\x05I"),
-            Ok(Some(Header { tag: b'Z', frame_bytes: 6 }))
-        );
+        assert_eq!(Header::peek(b"Z\0\0\0\x05I"), Ok(Some(Header { tag: b'Z', frame_bytes: 6 })));
     }
 
     #[test]

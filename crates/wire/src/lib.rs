@@ -2,5 +2,18 @@
 //!
 //! It knows nothing of SQL, pools or the catalog.
 
+pub mod auth;
+pub mod bounds;
+pub mod cancel;
+pub mod connect;
+pub mod error;
+mod exact;
 pub mod frame;
 pub mod message;
+pub mod scram;
+pub mod startup;
+pub mod stream;
+pub mod tls;
+mod welcome;
+
+pub use welcome::put_welcome;

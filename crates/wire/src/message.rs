@@ -72,7 +72,9 @@ pub fn parse(out: &mut BytesMut, name: &[u8], sql: &[u8], types: &[u32]) {
     frame(out, b'P', |out| {
         put_string(out, name);
         put_string(out, sql);
-        out.put_u16(u16::try_from(types.len()).expect("a Parse that was read has at most u16 types"));
+        out.put_u16(
+            u16::try_from(types.len()).expect("a Parse that was read has at most u16 types"),
+        );
         for &oid in types {
             out.put_u32(oid);
         }
@@ -149,10 +151,7 @@ pub fn row_description(out: &mut BytesMut, columns: &[(&str, u32)]) {
     });
 }
 
-pub fn data_row<'a>(
-    out: &mut BytesMut,
-    values: impl ExactSizeIterator<Item = Option<&'a [u8]>>,
-) {
+pub fn data_row<'a>(out: &mut BytesMut, values: impl ExactSizeIterator<Item = Option<&'a [u8]>>) {
     frame(out, b'D', |out| {
         out.put_u16(u16::try_from(values.len()).expect("Herd's relations have few columns"));
         for value in values {
@@ -210,6 +209,16 @@ impl<'a> Reader<'a> {
 
     pub fn i32(&mut self) -> Result<i32, Malformed> {
         self.chunk().map(i32::from_be_bytes)
+    }
+
+    /// A length and as many bytes; a length of -1 is NULL.
+    pub fn value(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        let length = self.i32()?;
+        if length < 0 {
+            return if length == -1 { Ok(None) } else { Err(Malformed) };
+        }
+        let length = usize::try_from(length).map_err(|_| Malformed)?;
+        self.bytes(length).map(Some)
     }
 
     /// Up to the next zero byte, which is taken too.
@@ -276,7 +285,7 @@ impl<'a> Bind<'a> {
         }
         let values = reader.rest();
         for _ in 0..parameters {
-            skip_value(&mut reader)?;
+            reader.value()?;
         }
         let result_formats = usize::from(reader.u16()?);
         reader.bytes(result_formats * 2)?;
@@ -292,9 +301,9 @@ impl<'a> Bind<'a> {
         }
         let mut reader = Reader::new(self.values);
         for _ in 0..index {
-            skip_value(&mut reader).ok()?;
+            reader.value().ok()?;
         }
-        let value = skip_value(&mut reader).ok()?;
+        let value = reader.value().ok()?;
         let format = match self.formats.len() {
             0 => 0,
             2 => self.formats[1],
@@ -302,13 +311,4 @@ impl<'a> Bind<'a> {
         };
         Some((format == 1, value))
     }
-}
-
-fn skip_value<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
-    let length = reader.i32()?;
-    if length < 0 {
-        return if length == -1 { Ok(None) } else { Err(Malformed) };
-    }
-    let length = usize::try_from(length).map_err(|_| Malformed)?;
-    reader.bytes(length).map(Some)
 }

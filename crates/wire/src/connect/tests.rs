@@ -1,0 +1,1 @@
+//! Scripted nodes against `log_in` and `cancel`.

@@ -1,0 +1,16 @@
+//! How a client arrives: requests for encryption, cancel requests, the startup packet.
+//!
+//! Who the client is, is not known here; that is `auth`'s.
+
+mod error;
+mod greet;
+mod options;
+mod packet;
+#[cfg(test)]
+mod tests;
+
+pub use error::ArrivalError;
+pub use greet::{Arrived, ClientTls, Greeting, GreetingPolicy, greet};
+pub use packet::{Negotiation, Packet, ProtocolMinor, Startup};
+
+pub(crate) use greet::{farewell, send};
