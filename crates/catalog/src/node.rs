@@ -35,6 +35,21 @@ pub enum NodeStatus {
     Down,
 }
 
+impl Node {
+    /// Whether it has every logical table's parent and a copy of each reference table.
+    #[must_use]
+    pub fn holds_data(&self) -> bool {
+        self.role == NodeRole::Primary
+            && matches!(self.status, NodeStatus::Active | NodeStatus::Draining | NodeStatus::Down)
+    }
+
+    /// Whether new fragments may be put on it.
+    #[must_use]
+    pub fn takes_fragments(&self) -> bool {
+        self.role == NodeRole::Primary && self.status == NodeStatus::Active
+    }
+}
+
 impl NodeRole {
     #[must_use]
     pub fn as_str(self) -> &'static str {

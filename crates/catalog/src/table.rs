@@ -1,9 +1,10 @@
-//! Logical tables and their fragments. A table that is not in the catalog is a home table.
+//! Logical tables. A table that is not in the catalog is a home table.
 
-use herd_types::{FamilyId, FragmentId, NodeId, TableId};
+use herd_types::{FamilyId, NodeId, TableId};
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyType, TableName};
+use crate::limits::KEY_COLUMNS_MAX;
+use crate::{Bound, CatalogError, Fragmentation, KeyError, KeyType, KeyValue, Modifier, TableName};
 
 /// A logical table that is not simply on the home node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,17 +34,6 @@ pub enum TableKind {
     Fragmented(Fragmentation),
 }
 
-/// How a fragmented table is cut, and where the pieces lie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fragmentation {
-    pub method: Method,
-    /// In the order of PARTITION BY.
-    pub key: Vec<KeyColumn>,
-    /// `fragments[i].id.index == i`.
-    pub fragments: Vec<Fragment>,
-    pub family: FamilyId,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
@@ -57,40 +47,15 @@ pub struct KeyColumn {
     /// Index into `Table::columns`.
     pub column: usize,
     pub key_type: KeyType,
-}
-
-/// One piece of a fragmented table: a native partition on its primary node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fragment {
-    pub id: FragmentId,
-    /// The partition's own name on the node.
-    pub name: TableName,
-    pub bound: Bound,
-    pub primary: NodeId,
-    pub epoch: u64,
-}
-
-/// Which keys a fragment holds. Values are PostgreSQL's text form, `None` is NULL.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Bound {
-    Hash { modulus: u32, remainder: u32 },
-    List { values: Vec<Option<String>> },
-    Range { from: Vec<Limit>, to: Vec<Limit> },
-    Default,
-}
-
-/// One column of a range bound.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Limit {
-    MinValue,
-    Value(String),
-    MaxValue,
+    pub modifier: Modifier,
 }
 
 /// Tables with the same method, bounds and key types: fragment `i` of each is on the same node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
     pub id: FamilyId,
+    /// When it is declared: only tables that name it belong to it.
+    pub name: Option<String>,
     pub method: Method,
     pub key_types: Vec<KeyType>,
     pub bounds: Vec<Bound>,
@@ -104,6 +69,58 @@ impl Table {
         match &self.kind {
             TableKind::Reference => None,
             TableKind::Fragmented(fragmentation) => Some(fragmentation),
+        }
+    }
+
+    /// The index of a column.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+impl KeyColumn {
+    /// The value that the column holds after `value` was assigned to it by INSERT, UPDATE or
+    /// COPY. In a comparison, the value counts as it is.
+    ///
+    /// # Errors
+    /// [`KeyError::Invalid`] when it does not fit into the column.
+    pub fn store(&self, value: KeyValue) -> Result<KeyValue, KeyError> {
+        self.modifier.store(value)
+    }
+
+    /// The key columns that are called `names`, in that order.
+    pub(crate) fn find(
+        columns: &[Column],
+        names: &[String],
+    ) -> Result<Vec<KeyColumn>, CatalogError> {
+        if names.is_empty() || names.len() > KEY_COLUMNS_MAX {
+            return Err(CatalogError::KeyWidth(names.len()));
+        }
+        names
+            .iter()
+            .map(|name| {
+                let column = columns
+                    .iter()
+                    .position(|column| column.name == *name)
+                    .ok_or_else(|| CatalogError::NoKeyColumn(name.clone()))?;
+                let type_name = &columns[column].type_name;
+                let (key_type, modifier) = KeyType::from_type_name(type_name).ok_or_else(|| {
+                    CatalogError::KeyType { column: name.clone(), type_name: type_name.clone() }
+                })?;
+                Ok(KeyColumn { column, key_type, modifier })
+            })
+            .collect()
+    }
+}
+
+impl Method {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Hash => "hash",
+            Method::Range => "range",
+            Method::List => "list",
         }
     }
 }
