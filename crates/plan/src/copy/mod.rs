@@ -89,7 +89,7 @@ fn table_plan(
 
 /// The node that has all fragments, if one has.
 fn only_node(fragmentation: &Fragmentation) -> Option<NodeId> {
-    let mut nodes = fragmentation.fragments.iter().map(|fragment| fragment.primary);
+    let mut nodes = fragmentation.fragments().iter().map(|fragment| fragment.primary);
     let first = nodes.next()?;
     nodes.all(|node| node == first).then_some(first)
 }
@@ -190,8 +190,8 @@ fn into_fragments(
 ) -> Result<Plan, ClientError> {
     let options = Interpreted::new(sql, &copy.options)?;
     refuse_freeze(&options)?;
-    let mut key = Vec::with_capacity(fragmentation.key.len());
-    for part in &fragmentation.key {
+    let mut key = Vec::with_capacity(fragmentation.key().len());
+    for part in fragmentation.key() {
         let field = columns.iter().position(|&column| column == part.column);
         let column = &table.columns[part.column];
         if field.is_none() && column.has_default {
