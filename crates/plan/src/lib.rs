@@ -4,16 +4,22 @@
 //! names sqlparser, and nothing is ever rendered back through `Display`.
 
 mod arguments;
+mod cache;
 mod copy;
 pub mod cursor;
+mod effects;
 pub mod lex;
+mod named;
+mod normalise;
 mod planner;
 mod shape;
+pub mod split;
+mod utility;
 mod values;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
-pub use planner::{Context, Part, Query, Understood};
+pub use planner::{Context, Part, Planner, Query, Understood};
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,

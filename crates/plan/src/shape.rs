@@ -59,8 +59,8 @@ pub enum Target {
     Everywhere,
     /// This node has all fragments of the tables named.
     Node(NodeId),
-    /// Where the transaction already is, home if it is nowhere yet: FETCH, SET TRANSACTION
-    /// SNAPSHOT, and whatever else speaks of what was made there.
+    /// Where the transaction already is, home if it is nowhere yet; and there it stays. For
+    /// DECLARE and FETCH, and for whatever the node is to refuse in its own words.
     Current,
 }
 
@@ -85,6 +85,45 @@ pub enum Relation {
     Jobs,
     Config,
     Version,
+}
+
+impl Relation {
+    pub const ALL: [Relation; 11] = [
+        Relation::Nodes,
+        Relation::Tables,
+        Relation::Fragments,
+        Relation::Pools,
+        Relation::Clients,
+        Relation::Servers,
+        Relation::Queries,
+        Relation::Stats,
+        Relation::Jobs,
+        Relation::Config,
+        Relation::Version,
+    ];
+
+    /// The word after SHOW, and the name in schema `herd`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Relation::Nodes => "nodes",
+            Relation::Tables => "tables",
+            Relation::Fragments => "fragments",
+            Relation::Pools => "pools",
+            Relation::Clients => "clients",
+            Relation::Servers => "servers",
+            Relation::Queries => "queries",
+            Relation::Stats => "stats",
+            Relation::Jobs => "jobs",
+            Relation::Config => "config",
+            Relation::Version => "version",
+        }
+    }
+
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Relation> {
+        Relation::ALL.into_iter().find(|relation| relation.name() == name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +158,16 @@ pub enum SettingCommand {
         /// client_encoding and its own settings.
         values: Option<Vec<String>>,
     },
-    /// SET LOCAL, SET TRANSACTION, SET CONSTRAINTS: gone with the transaction.
+    /// SET LOCAL name: gone with the transaction.
+    SetLocal {
+        name: String,
+        values: Option<Vec<String>>,
+    },
+    /// SET LOCAL name TO DEFAULT.
+    ResetLocal {
+        name: String,
+    },
+    /// SET TRANSACTION, SET CONSTRAINTS: of the transaction, and gone with it.
     Local,
     /// SET SESSION CHARACTERISTICS AS TRANSACTION.
     Characteristics,
@@ -140,7 +188,10 @@ pub enum PreparedCommand {
         name: String,
         /// The statement's name in the text, to be replaced by the one used on the node.
         name_span: Range<usize>,
-        /// The statement after AS.
+        /// OIDs of the types given in parentheses; 0 where the server infers the type,
+        /// `u32::MAX` where it is one that Herd does not know.
+        parameter_types: Vec<u32>,
+        /// The statement after AS. Its literals are the slots of the whole text.
         body: Arc<Plan>,
     },
     Execute {
@@ -177,6 +228,21 @@ pub struct Effects {
     pub pin: Option<PinReason>,
     /// Settings may have changed in a way that the text does not tell: ask the server.
     pub probes_settings: bool,
+}
+
+impl Effects {
+    pub(crate) fn pinned(reason: PinReason) -> Effects {
+        Effects { pin: Some(reason), ..Effects::default() }
+    }
+
+    /// Both of them.
+    #[must_use]
+    pub(crate) fn and(self, other: Effects) -> Effects {
+        Effects {
+            pin: self.pin.or(other.pin),
+            probes_settings: self.probes_settings || other.probes_settings,
+        }
+    }
 }
 
 /// Why a server connection stays with a client between transactions.

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{Kind, tokens};
+use super::tokens;
 
 fn check(sql: &str, expected: Expect) {
     let actual = match tokens(sql.as_bytes()) {

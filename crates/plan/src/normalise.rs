@@ -1,0 +1,179 @@
+//! One pass over a text: its literals, and a key that it shares with all texts that differ from
+//! it in nothing else.
+//!
+//! The key of a query is its tokens, a blank after each, with a mark that no token can hold in
+//! the place of a literal. Read again, the key gives the same tokens, so two texts with one key
+//! differ in white space, comments and the values of literals only. The key of any other
+//! statement is its very text.
+
+use crate::lex::{Kind, LexError, Lexer, Token};
+use crate::values::Slots;
+
+/// Literals that a shared plan can have; a longer list is planned for itself.
+pub(crate) const SLOTS_MAX: usize = 256;
+/// A longer key is not worth keeping.
+const KEY_BYTES_MAX: usize = 32 * 1024;
+/// The same for statements that are no queries: each text is its own key.
+const UTILITY_BYTES_MAX: usize = 1024;
+/// Begins no token, so that it stands for nothing but a literal.
+const LITERAL_MARK: u8 = 0x01;
+
+/// Reads texts; its buffers are used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Normaliser {
+    pub(crate) key: Vec<u8>,
+    pub(crate) slots: Slots,
+}
+
+/// What a text turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Empty,
+    Query {
+        keyed: bool,
+    },
+    Utility {
+        keyed: bool,
+    },
+    /// It has semicolons before its end.
+    Semicolons,
+}
+
+impl Normaliser {
+    /// Reads `sql` and appends its key to what `self.key` holds already.
+    pub(crate) fn read(&mut self, sql: &[u8]) -> Result<Reading, LexError> {
+        self.slots.clear();
+        let mut lexer = Lexer::new(sql);
+        let mut next = lexer.next_token()?;
+        while let Some(token) = next.filter(|token| token.kind == Kind::LeftParen) {
+            push(&mut self.key, token, sql);
+            next = lexer.next_token()?;
+        }
+        let Some(first) = next else {
+            let empty = self.key.last() != Some(&b' ');
+            return Ok(if empty { Reading::Empty } else { Reading::Utility { keyed: false } });
+        };
+        if first.kind == Kind::Semicolon {
+            return Ok(Reading::Semicolons);
+        }
+        if starts_query(first, sql) {
+            push(&mut self.key, first, sql);
+            self.read_query(lexer, sql)
+        } else {
+            self.read_utility(lexer, sql)
+        }
+    }
+
+    fn read_query(&mut self, mut lexer: Lexer<'_>, sql: &[u8]) -> Result<Reading, LexError> {
+        let mut slotting = Slotting::default();
+        let mut keyed = true;
+        while let Some(token) = lexer.next_token()? {
+            if token.kind == Kind::Semicolon {
+                let last = only_semicolons_follow(&mut lexer)?;
+                return Ok(if last { Reading::Query { keyed } } else { Reading::Semicolons });
+            }
+            if slotting.is_slot(token, sql) {
+                self.slots.push(token);
+                self.key.extend_from_slice(&[LITERAL_MARK, b'a' + token.kind as u8, b' ']);
+            } else if keyed {
+                push(&mut self.key, token, sql);
+            }
+            if keyed && (self.slots.len() > SLOTS_MAX || self.key.len() > KEY_BYTES_MAX) {
+                keyed = false;
+            }
+        }
+        Ok(Reading::Query { keyed })
+    }
+
+    fn read_utility(&mut self, mut lexer: Lexer<'_>, sql: &[u8]) -> Result<Reading, LexError> {
+        while let Some(token) = lexer.next_token()? {
+            if token.kind == Kind::Semicolon && !only_semicolons_follow(&mut lexer)? {
+                return Ok(Reading::Semicolons);
+            }
+        }
+        let keyed = sql.len() <= UTILITY_BYTES_MAX;
+        if keyed {
+            self.key.extend_from_slice(sql);
+        }
+        Ok(Reading::Utility { keyed })
+    }
+}
+
+/// The literals of a query, as its normalised text has them.
+pub(crate) fn slots(sql: &[u8], tokens: &[Token]) -> Slots {
+    let mut slots = Slots::default();
+    let mut slotting = Slotting::default();
+    for &token in tokens {
+        if slotting.is_slot(token, sql) {
+            slots.push(token);
+        }
+    }
+    slots
+}
+
+/// Whether a statement that begins with this token, after any parentheses, is a query: all of
+/// them share plans.
+pub(crate) fn starts_query(token: Token, sql: &[u8]) -> bool {
+    const WORDS: [&str; 8] =
+        ["select", "insert", "update", "delete", "with", "values", "table", "merge"];
+    token.kind == Kind::Word
+        && WORDS.iter().any(|word| token.text(sql).eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[inline]
+fn push(key: &mut Vec<u8>, token: Token, sql: &[u8]) {
+    key.extend_from_slice(token.text(sql));
+    key.push(b' ');
+}
+
+fn only_semicolons_follow(lexer: &mut Lexer<'_>) -> Result<bool, LexError> {
+    while let Some(token) = lexer.next_token()? {
+        if token.kind != Kind::Semicolon {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Which literals are slots: all but the integers of ORDER BY and GROUP BY lists, which may be
+/// positions in the select list.
+#[derive(Debug, Default)]
+struct Slotting {
+    /// Open parentheses.
+    depth: usize,
+    /// The depth of the last BY, plus one; 0 when its parentheses were closed.
+    list: usize,
+    /// Whether an item of that list begins here.
+    item: bool,
+}
+
+impl Slotting {
+    #[inline]
+    fn is_slot(&mut self, token: Token, sql: &[u8]) -> bool {
+        let item = std::mem::take(&mut self.item);
+        match token.kind {
+            Kind::Word => {
+                if token.text(sql).eq_ignore_ascii_case(b"by") {
+                    self.list = self.depth + 1;
+                    self.item = true;
+                }
+                false
+            }
+            Kind::Comma => {
+                self.item = self.list == self.depth + 1;
+                false
+            }
+            Kind::LeftParen => {
+                self.depth += 1;
+                false
+            }
+            Kind::RightParen => {
+                self.depth = self.depth.saturating_sub(1);
+                self.list = self.list.min(self.depth + 1);
+                false
+            }
+            Kind::Integer => !item,
+            kind => kind.is_literal(),
+        }
+    }
+}

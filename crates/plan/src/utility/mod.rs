@@ -1,0 +1,123 @@
+//! Statements that are no queries, understood from their tokens alone.
+//!
+//! Each command is read as far as Herd needs it. What does not fit its grammar is not judged
+//! here: it goes to a node, which knows better how to say what is wrong.
+
+mod cursors;
+mod explain;
+mod prepared;
+mod routines;
+mod setting;
+mod show;
+mod transaction;
+mod types;
+
+use std::borrow::Cow;
+
+use herd_types::ClientError;
+
+use crate::cursor::Cursor;
+use crate::lex::{Token, fold_identifier};
+use crate::planner::{self, Meaning};
+use crate::{
+    Action, AdminCommand, Context, Effects, PinReason, Plan, Slots, Target, copy, effects, named,
+};
+
+/// The meaning of a statement that does not begin like a query.
+pub(crate) fn understand(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<Meaning, ClientError> {
+    let mut cursor = Cursor::new(sql, tokens);
+    let command =
+        cursor.advance().map_or(Cow::Borrowed(""), |token| fold_identifier(token.text(sql)));
+    let plan = match command.as_ref() {
+        "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
+            transaction::understand(&command, cursor)
+        }
+        "set" => setting::understand_set(cursor)?,
+        "reset" => setting::understand_reset(cursor),
+        "discard" => setting::understand_discard(cursor),
+        "show" => Some(show::understand(cursor)),
+        "explain" => return explain::understand(cursor, context),
+        "prepare" => match prepared::understand_prepare(cursor, context)? {
+            Some(meaning) => return Ok(meaning),
+            None => None,
+        },
+        "execute" => prepared::understand_execute(cursor),
+        "deallocate" => prepared::understand_deallocate(cursor),
+        "declare" => match cursors::understand_declare(cursor, context)? {
+            Some(meaning) => return Ok(meaning),
+            None => None,
+        },
+        "fetch" | "move" | "close" => {
+            Some(Plan::forward(Target::Current, "a cursor is where it was declared"))
+        }
+        "copy" => return understand_copy(sql, tokens, context),
+        "do" => Some(routines::understand_do(cursor, context)?),
+        "call" => Some(routines::understand_call(sql, tokens, context)?),
+        "pause" | "resume" | "reload" | "drain" if cursor.is_done() => admin(&command),
+        _ => at_home(&command),
+    };
+    match plan {
+        Some(plan) => Ok(Meaning::of(plan)),
+        None => unrecognised(sql, tokens, context).map(Meaning::of),
+    }
+}
+
+/// Commands that concern the home node whatever they name, as they name no tables.
+fn at_home(command: &str) -> Option<Plan> {
+    let (reason, effects) = match command {
+        "listen" => ("notifications come from home", Effects::pinned(PinReason::Listen)),
+        "unlisten" | "notify" => ("notifications come from home", Effects::default()),
+        "load" => ("a library is loaded at home", Effects::pinned(PinReason::LoadedLibrary)),
+        "checkpoint" => ("the home node's own affair", Effects::default()),
+        _ => return None,
+    };
+    Some(Plan { effects, ..Plan::forward(Target::Home, reason) })
+}
+
+/// COPY goes by its table, `COPY (query)` by its query.
+fn understand_copy(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<Meaning, ClientError> {
+    let mut slots = Slots::default();
+    let plan =
+        copy::plan(sql, tokens, context, |inner| match planner::query(sql, inner, context)? {
+            Some(meaning) => {
+                slots = meaning.slots;
+                Ok(meaning.plan)
+            }
+            None => named::home_only(sql, inner, context),
+        })?;
+    Ok(Meaning { plan, slots })
+}
+
+fn admin(command: &str) -> Option<Plan> {
+    let command = match command {
+        "pause" => AdminCommand::Pause,
+        "resume" => AdminCommand::Resume,
+        "reload" => AdminCommand::Reload,
+        "drain" => AdminCommand::Drain,
+        _ => return None,
+    };
+    Some(Plan::new(Action::Admin(command), "a command to Herd itself"))
+}
+
+/// Whatever else there is, or will be: home's, unless it names a logical table.
+fn unrecognised(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Result<Plan, ClientError> {
+    let plan = named::home_only(sql, tokens, context)?;
+    let creates = tokens.first().is_some_and(|token| token.is_word(sql, "create"));
+    let effects = if creates {
+        effects::of_create(sql, tokens, context)
+    } else {
+        effects::of_statement(sql, tokens, context)
+    };
+    Ok(Plan { effects, ..plan })
+}
+
+#[cfg(test)]
+mod tests;
