@@ -1,5 +1,11 @@
 //! Runs a plan on nodes: what is sent, what must come back, and what of it the client sees.
 
+mod client;
+mod interrupt;
+mod relay;
 mod replies;
 
+pub use client::{ClientConnection, ClientLost};
+pub use interrupt::{Interrupt, Interrupts};
+pub use relay::{Relay, RelayError};
 pub use replies::{Event, Expected, Output, Replies, RepliesError, Shown, Token};

@@ -136,6 +136,12 @@ impl Replies {
         self.queue.is_empty() && self.passing_bytes == 0
     }
 
+    /// A row has been passed in part.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.passing_bytes > 0
+    }
+
     /// Nothing at all is awaited from the server: only answers of Herd's own are left, if any.
     #[must_use]
     pub fn awaits_server(&self) -> bool {

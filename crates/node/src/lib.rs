@@ -1,1 +1,21 @@
-//! Connections to nodes.
+//! Connections to nodes: pools, leases, cancel, and what a session has left on a connection.
+//!
+//! It knows nothing of SQL beyond the statements that restore a session's settings, and nothing of
+//! clients.
+
+mod connection;
+mod error;
+mod limits;
+mod pool;
+mod pools;
+mod prepared;
+mod reported;
+mod settings;
+
+pub use connection::{ServerConnection, ServerIdentity};
+pub use error::NodeError;
+pub use pool::{Lease, Pool, PoolCounts, PoolKey};
+pub use pools::{NodePool, Pools};
+pub use prepared::{PreparedCache, StatementKey};
+pub use reported::Reported;
+pub use settings::{Setting, Settings};

@@ -1,0 +1,435 @@
+//! The connections of one role to one database on one node, and the clients that wait for one.
+//!
+//! A connection comes back only after ReadyForQuery said idle; a lease that is dropped instead of
+//! returned closes its connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use herd_config::Pool as PoolConfig;
+use herd_types::NodeId;
+use herd_wire::connect::Credential;
+use parking_lot::Mutex;
+use rand::Rng;
+use tokio::sync::oneshot;
+
+use crate::limits::{KNOWN_STARTS_MAX, LIFETIME_JITTER};
+use crate::pools::NodePool;
+use crate::{NodeError, Reported, ServerConnection, ServerIdentity, Settings};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    pub database: String,
+    pub role: String,
+}
+
+#[derive(Debug)]
+pub struct Pool {
+    key: PoolKey,
+    node: Arc<NodePool>,
+    config: PoolConfig,
+    inner: Mutex<Inner>,
+    waited_us: AtomicU64,
+    opened: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Used last is taken first, so that surplus connections grow old and are closed.
+    idle: Vec<Box<ServerConnection>>,
+    open: Vec<Arc<ServerIdentity>>,
+    opening: usize,
+    waiting: VecDeque<oneshot::Sender<Granted>>,
+    credential: Credential,
+    /// Connections opened before are replaced when they come back.
+    renewed_at: Option<Instant>,
+    /// What servers report after given start-up settings.
+    known_starts: HashMap<Vec<(String, String)>, Reported>,
+}
+
+#[derive(Debug)]
+enum Granted {
+    Connection(Box<ServerConnection>),
+    /// A place in the pool: open a connection.
+    Place,
+}
+
+enum Taken {
+    Connection(Box<ServerConnection>),
+    Place,
+    Wait(oneshot::Receiver<Granted>),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolCounts {
+    pub idle: usize,
+    pub active: usize,
+    pub opening: usize,
+    pub waiting: usize,
+    pub opened_total: u64,
+    pub waited_us_total: u64,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        key: PoolKey,
+        node: Arc<NodePool>,
+        config: PoolConfig,
+        credential: Credential,
+    ) -> Pool {
+        let inner = Inner {
+            idle: Vec::new(),
+            open: Vec::new(),
+            opening: 0,
+            waiting: VecDeque::new(),
+            credential,
+            renewed_at: None,
+            known_starts: HashMap::new(),
+        };
+        Pool {
+            key,
+            node,
+            config,
+            inner: Mutex::new(inner),
+            waited_us: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    #[must_use]
+    pub fn key(&self) -> &PoolKey {
+        &self.key
+    }
+
+    #[must_use]
+    pub fn node(&self) -> &Arc<NodePool> {
+        &self.node
+    }
+
+    /// The role's newest proof of identity serves for connections opened from now on.
+    pub fn set_credential(&self, credential: Credential) {
+        self.inner.lock().credential = credential;
+    }
+
+    /// A connection for a transaction, preferably one that has the settings `wanted` already.
+    ///
+    /// Cancel-safe: whoever stops waiting leaves the queue.
+    pub async fn lease(self: &Arc<Self>, wanted: &Arc<Settings>) -> Result<Lease, NodeError> {
+        self.node.pass_pause().await;
+        loop {
+            let taken = self.take(wanted)?;
+            let granted = match taken {
+                Taken::Connection(connection) => Granted::Connection(connection),
+                Taken::Place => Granted::Place,
+                Taken::Wait(queue) => self.wait(queue).await?,
+            };
+            match granted {
+                Granted::Connection(connection) => {
+                    if let Some(lease) = self.verify(connection).await {
+                        return Ok(lease);
+                    }
+                }
+                Granted::Place => return self.open().await,
+            }
+        }
+    }
+
+    fn take(&self, wanted: &Arc<Settings>) -> Result<Taken, NodeError> {
+        let mut inner = self.inner.lock();
+        if !inner.idle.is_empty() {
+            let fitting = inner.idle.iter().rposition(|c| Arc::ptr_eq(&c.applied, wanted));
+            let fitting =
+                fitting.or_else(|| inner.idle.iter().rposition(|c| c.applied == *wanted));
+            let at = fitting.unwrap_or(inner.idle.len() - 1);
+            return Ok(Taken::Connection(inner.idle.remove(at)));
+        }
+        if inner.open.len() + inner.opening < self.config.size_max {
+            inner.opening += 1;
+            return Ok(Taken::Place);
+        }
+        inner.waiting.retain(|waiter| !waiter.is_closed());
+        if inner.waiting.len() >= self.config.waiting_max {
+            return Err(NodeError::TooManyWaiting {
+                node: self.node.name().to_owned(),
+                waiting_max: self.config.waiting_max,
+            });
+        }
+        let (grant, queue) = oneshot::channel();
+        inner.waiting.push_back(grant);
+        Ok(Taken::Wait(queue))
+    }
+
+    async fn wait(&self, queue: oneshot::Receiver<Granted>) -> Result<Granted, NodeError> {
+        let began = Instant::now();
+        let mut waiting = Waiting { pool: self, queue };
+        let granted = tokio::time::timeout(self.config.wait_max, &mut waiting.queue).await;
+        let waited = began.elapsed();
+        self.waited_us.fetch_add(microseconds(waited), Ordering::Relaxed);
+        match granted {
+            Ok(Ok(granted)) => Ok(granted),
+            _ => Err(NodeError::WaitedTooLong { node: self.node.name().to_owned(), waited }),
+        }
+    }
+
+    /// An idle connection may have died meanwhile.
+    async fn verify(self: &Arc<Self>, mut connection: Box<ServerConnection>) -> Option<Lease> {
+        let now = Instant::now();
+        if self.is_stale(&connection, now) || connection.is_disturbed() {
+            self.discard(connection);
+            return None;
+        }
+        let unused = now.duration_since(connection.idle_since);
+        let mut lease = self.lend(connection);
+        if unused >= self.config.check_after && lease.connection().check().await.is_err() {
+            return None;
+        }
+        Some(lease)
+    }
+
+    fn lend(self: &Arc<Self>, connection: Box<ServerConnection>) -> Lease {
+        Lease { connection: Some(connection), pool: Arc::clone(self) }
+    }
+
+    async fn open(self: &Arc<Self>) -> Result<Lease, NodeError> {
+        let place = OpeningPlace { pool: self };
+        let credential = self.inner.lock().credential.clone();
+        let jitter = rand::rng().random_range(1.0 - LIFETIME_JITTER..1.0 + LIFETIME_JITTER);
+        let lifetime = self.config.lifetime.mul_f64(jitter);
+        let connection = self.node.open(&self.key, &credential, &self.config, lifetime).await?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.inner.lock().open.push(Arc::clone(&connection.identity));
+        drop(place);
+        Ok(self.lend(Box::new(connection)))
+    }
+
+    /// Takes back a connection whose transaction has ended.
+    fn give_back(&self, mut connection: Box<ServerConnection>) {
+        connection.identity.set_holder(None);
+        let now = Instant::now();
+        if self.is_stale(&connection, now) || !connection.read.is_empty() {
+            self.discard(connection);
+            return;
+        }
+        connection.idle_since = now;
+        let mut granted = Granted::Connection(connection);
+        let mut inner = self.inner.lock();
+        while let Some(waiter) = inner.waiting.pop_front() {
+            match waiter.send(granted) {
+                Ok(()) => return,
+                Err(refused) => granted = refused,
+            }
+        }
+        if let Granted::Connection(connection) = granted {
+            inner.idle.push(connection);
+        }
+    }
+
+    fn is_stale(&self, connection: &ServerConnection, now: Instant) -> bool {
+        let opened_at = connection.identity.opened_at;
+        now >= connection.expires_at
+            || self.inner.lock().renewed_at.is_some_and(|renewed_at| opened_at < renewed_at)
+    }
+
+    /// What its connections have prepared is of no use any more: they are replaced one by one.
+    pub fn renew(&self) {
+        self.inner.lock().renewed_at = Some(Instant::now());
+    }
+
+    fn discard(&self, connection: Box<ServerConnection>) {
+        self.forget(&connection.identity);
+        connection.terminate();
+    }
+
+    /// A connection is gone: its place goes to the first who waits.
+    fn forget(&self, identity: &Arc<ServerIdentity>) {
+        let mut inner = self.inner.lock();
+        inner.open.retain(|open| !Arc::ptr_eq(open, identity));
+        self.grant_place(&mut inner);
+    }
+
+    fn grant_place(&self, inner: &mut Inner) {
+        if inner.open.len() + inner.opening >= self.config.size_max {
+            return;
+        }
+        while let Some(waiter) = inner.waiting.pop_front() {
+            inner.opening += 1;
+            if waiter.send(Granted::Place).is_ok() {
+                return;
+            }
+            inner.opening -= 1;
+        }
+    }
+
+    /// Closes the idle connection that was used longest ago, to make room on the node.
+    pub(crate) fn evict_idle(&self) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.idle.is_empty() {
+            return false;
+        }
+        let connection = inner.idle.remove(0);
+        inner.open.retain(|open| !Arc::ptr_eq(open, &connection.identity));
+        drop(inner);
+        connection.terminate();
+        true
+    }
+
+    /// Closes what is idle for too long or too old; true while it is worth keeping the pool.
+    pub(crate) fn close_stale(&self) -> bool {
+        let now = Instant::now();
+        let mut inner = self.inner.lock();
+        let mut surplus = inner.open.len().saturating_sub(self.config.size_min);
+        let (keep, close): (Vec<_>, Vec<_>) = std::mem::take(&mut inner.idle).into_iter().partition(|c| {
+            let unused = now.duration_since(c.idle_since) >= self.config.idle_max && surplus > 0;
+            let stale = unused || now >= c.expires_at;
+            surplus -= usize::from(stale && surplus > 0);
+            !stale
+        });
+        inner.idle = keep;
+        for connection in close {
+            inner.open.retain(|open| !Arc::ptr_eq(open, &connection.identity));
+            connection.terminate();
+        }
+        !(inner.open.is_empty() && inner.opening == 0 && inner.waiting.is_empty())
+    }
+
+    /// Opens one connection if there are fewer than the minimum.
+    pub(crate) async fn fill(self: &Arc<Self>) {
+        let missing = {
+            let mut inner = self.inner.lock();
+            let missing = inner.open.len() + inner.opening < self.config.size_min;
+            inner.opening += usize::from(missing);
+            missing
+        };
+        if !missing {
+            return;
+        }
+        match self.open().await {
+            Ok(lease) => lease.give_back(),
+            Err(error) => tracing::warn!(%error, "cannot fill a pool to its minimum"),
+        }
+    }
+
+    #[must_use]
+    pub fn counts(&self) -> PoolCounts {
+        let inner = self.inner.lock();
+        PoolCounts {
+            idle: inner.idle.len(),
+            active: inner.open.len() - inner.idle.len(),
+            opening: inner.opening,
+            waiting: inner.waiting.iter().filter(|waiter| !waiter.is_closed()).count(),
+            opened_total: self.opened.load(Ordering::Relaxed),
+            waited_us_total: self.waited_us.load(Ordering::Relaxed),
+        }
+    }
+
+    #[must_use]
+    pub fn servers(&self) -> Vec<Arc<ServerIdentity>> {
+        self.inner.lock().open.clone()
+    }
+
+    /// What a session with these start-up settings is told, if one was seen before.
+    #[must_use]
+    pub fn known_start(&self, settings: &[(String, String)]) -> Option<Reported> {
+        self.inner.lock().known_starts.get(settings).cloned()
+    }
+
+    pub fn remember_start(&self, settings: Vec<(String, String)>, reported: Reported) {
+        let mut inner = self.inner.lock();
+        if inner.known_starts.len() >= KNOWN_STARTS_MAX {
+            inner.known_starts.clear();
+        }
+        inner.known_starts.insert(settings, reported);
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Gives the place back if opening fails or is given up.
+struct OpeningPlace<'a> {
+    pool: &'a Pool,
+}
+
+impl Drop for OpeningPlace<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.pool.inner.lock();
+        inner.opening -= 1;
+        self.pool.grant_place(&mut inner);
+    }
+}
+
+/// A place in the queue; what was granted to one who has just left goes on to the next.
+struct Waiting<'a> {
+    pool: &'a Pool,
+    queue: oneshot::Receiver<Granted>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.queue.close();
+        match self.queue.try_recv() {
+            Ok(Granted::Connection(connection)) => self.pool.give_back(connection),
+            Ok(Granted::Place) => {
+                let mut inner = self.pool.inner.lock();
+                inner.opening -= 1;
+                self.pool.grant_place(&mut inner);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// A connection on loan. Dropped without being given back, it is closed, and what it may still
+/// run is cancelled.
+#[derive(Debug)]
+pub struct Lease {
+    connection: Option<Box<ServerConnection>>,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    pub fn connection(&mut self) -> &mut ServerConnection {
+        self.connection.as_mut().expect("a lease has its connection until it is consumed")
+    }
+
+    #[must_use]
+    pub fn identity(&self) -> &Arc<ServerIdentity> {
+        let connection = self.connection.as_ref();
+        &connection.expect("a lease has its connection until it is consumed").identity
+    }
+
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.identity().node
+    }
+
+    /// Only after ReadyForQuery said idle.
+    pub fn give_back(mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.give_back(connection);
+        }
+    }
+
+    /// Closes a connection that runs nothing.
+    pub fn close(mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.discard(connection);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        self.pool.forget(&connection.identity);
+        tokio::spawn(async move {
+            if let Err(error) = connection.identity.cancel().await {
+                tracing::debug!(%error, "cannot cancel what an abandoned connection runs");
+            }
+            connection.terminate();
+        });
+    }
+}
