@@ -107,6 +107,8 @@ pub struct NodeConfig {
     pub capacity: u32,
     /// Verify and encrypt connections to this node.
     pub tls: bool,
+    /// The CA file that signed the node's certificate; without it, those that the system trusts.
+    pub tls_authority: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,7 @@ impl NodeConfig {
             zone: NODE_PLACE.to_owned(),
             capacity: NODE_CAPACITY,
             tls: false,
+            tls_authority: None,
         }
     }
 }

@@ -108,6 +108,7 @@ pub(crate) struct RawNode {
     pub zone: Option<String>,
     pub capacity: Option<u32>,
     pub tls: Option<bool>,
+    pub tls_authority: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -218,6 +218,17 @@ fn tls_needs_both_files_and_an_authority_for_clients() {
 }
 
 #[test]
+fn an_authority_is_for_encrypted_nodes() {
+    let with = |tls| format!("{NODE}tls = {tls}\ntls_authority = \"ca.pem\"\n");
+    let config = Config::parse(&with(true)).unwrap();
+    assert_eq!(config.nodes[0].tls_authority, Some("ca.pem".into()));
+    assert_eq!(
+        Config::parse(&with(false)).unwrap_err().to_string(),
+        "nodes.tls_authority of n1 and tls = false: the authority is for connections that are encrypted"
+    );
+}
+
+#[test]
 fn trust_stays_on_this_machine() {
     assert_eq!(
         refusal("[auth]\ntrust = [\"10.0.0.1\"]"),

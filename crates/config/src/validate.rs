@@ -105,6 +105,14 @@ fn node(raw: RawNode) -> Result<NodeConfig, ConfigError> {
     let capacity = raw.capacity.unwrap_or(node.capacity);
     node.capacity = within(&key("capacity"), capacity, 0..=1_000_000)?;
     node.tls = raw.tls.unwrap_or(node.tls);
+    node.tls_authority = raw.tls_authority.as_deref().and_then(file);
+    if node.tls_authority.is_some() && !node.tls {
+        return Err(ConfigError::Conflict {
+            left: key("tls_authority"),
+            right: "tls = false".to_owned(),
+            rule: "the authority is for connections that are encrypted".to_owned(),
+        });
+    }
     Ok(node)
 }
 
