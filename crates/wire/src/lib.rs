@@ -13,6 +13,8 @@ pub mod message;
 pub mod scram;
 pub mod startup;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 mod welcome;
 

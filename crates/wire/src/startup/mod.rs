@@ -7,6 +7,8 @@ mod greet;
 mod options;
 mod packet;
 #[cfg(test)]
+mod packet_tests;
+#[cfg(test)]
 mod tests;
 
 pub use error::ArrivalError;
