@@ -190,12 +190,13 @@ fn time_part(rest: &mut &[u8]) -> Result<i64, KeyError> {
         second = number(rest, 2)?;
         fraction = fraction_part(rest)?;
     }
-    let is_midnight_after = hour == 24 && minute == 0 && second == 0 && fraction == 0;
-    if minute > 59 || second > 60 || (hour > 23 && !is_midnight_after) {
+    let seconds = hour * SECONDS_PER_HOUR + minute * SECONDS_PER_MINUTE + second;
+    let micros = seconds * MICROS_PER_SECOND + fraction;
+    // 24:00:00 and a leap second are read as the next day's first moments.
+    if minute > 59 || second > 60 || micros > MICROS_PER_DAY {
         return Err(KeyError::Invalid);
     }
-    let seconds = hour * SECONDS_PER_HOUR + minute * SECONDS_PER_MINUTE + second;
-    Ok(seconds * MICROS_PER_SECOND + fraction)
+    Ok(micros)
 }
 
 /// Rounded through a double, as the server does it.
@@ -243,9 +244,12 @@ fn offset_part(rest: &mut &[u8]) -> Result<Option<i64>, KeyError> {
     Ok(Some(if negative { -seconds } else { seconds }))
 }
 
-/// Exactly `width` digits.
+/// Exactly `width` digits; the server knows other forms with more.
 fn number(rest: &mut &[u8], width: usize) -> Result<i64, KeyError> {
     let digits = rest.get(..width).ok_or(KeyError::Unsure)?;
+    if rest.get(width).is_some_and(u8::is_ascii_digit) {
+        return Err(KeyError::Unsure);
+    }
     let mut value = 0;
     for &byte in digits {
         if !byte.is_ascii_digit() {

@@ -236,6 +236,10 @@ const NUMERIC_TEXT_MAX: i64 = 8_192;
 
 fn decimal_exponent(text: &[u8]) -> Result<i32, KeyError> {
     const DIGITS_MAX: usize = 6;
+    if text.first().is_some_and(is_blank) {
+        // Accepted before PostgreSQL 16.
+        return Err(KeyError::Unsure);
+    }
     let (negative, digits) = sign(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(KeyError::Invalid);
@@ -260,8 +264,11 @@ pub(super) fn trim(text: &[u8]) -> Result<&[u8], KeyError> {
     if !text.is_ascii() {
         return Err(KeyError::Unsure);
     }
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
     let start = text.iter().position(|byte| !is_blank(byte)).unwrap_or(text.len());
     let end = text.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     Ok(&text[start..end])
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }

@@ -1,0 +1,8 @@
+//! Key values, hashes and placement, compared with what a real PostgreSQL server says.
+
+mod assignment;
+mod binary;
+mod inputs;
+mod placement;
+mod server;
+mod text;
