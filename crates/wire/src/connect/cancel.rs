@@ -10,7 +10,7 @@ use pgwire::messages::startup::SecretKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::{Dialled, dial};
+use super::dial::{Reached, reach};
 use super::{ConnectError, NodeAddress};
 
 /// Returns when the node has closed the connection, which it does after it has delivered the
@@ -27,7 +27,7 @@ pub async fn cancel(
         .map_err(|_| ConnectError::InvalidParameters)?;
     let deadline = Instant::now() + time_max;
     let conversation = async {
-        let Dialled { mut stream, .. } = dial(address, deadline).await?;
+        let Reached { mut stream, .. } = reach(address, deadline).await?;
         stream.write_all(&request).await?;
         stream.flush().await?;
         match stream.read_u8().await {

@@ -18,28 +18,25 @@ use crate::stream::Stream;
 use crate::tls::{EndPoint, TlsToNode};
 
 /// A way to a node, on which nothing of PostgreSQL's has been said.
-pub(super) struct Dialled {
+pub struct Reached {
     pub stream: Stream,
     /// Of the node's certificate, for channel binding.
     pub end_point: Option<EndPoint>,
 }
 
 /// Must be bounded by the caller too: the handshake does not look at `deadline`.
-pub(super) async fn dial(
-    address: &NodeAddress,
-    deadline: Instant,
-) -> Result<Dialled, ConnectError> {
+pub async fn dial(address: &NodeAddress, deadline: Instant) -> Result<Reached, ConnectError> {
     let (host, port) = match &address.endpoint {
         Endpoint::Tcp { host, port } => (host, *port),
         Endpoint::Unix { socket } => {
             let unix = UnixStream::connect(socket).await;
             let stream = Stream::from_unix(unix.map_err(|e| unreachable(&address.endpoint, e))?);
-            return Ok(Dialled { stream, end_point: None });
+            return Ok(Reached { stream, end_point: None });
         }
     };
     let tcp = connect_any(&address.endpoint, resolve(host, port).await?, deadline).await?;
     match &address.tls {
-        TlsToNode::Off => Ok(Dialled { stream: tcp, end_point: None }),
+        TlsToNode::Off => Ok(Reached { stream: tcp, end_point: None }),
         TlsToNode::Required(connector) => encrypt(tcp, host, connector).await,
     }
 }
@@ -79,7 +76,7 @@ async fn encrypt(
     mut stream: Stream,
     host: &str,
     connector: &TlsConnector,
-) -> Result<Dialled, ConnectError> {
+) -> Result<Reached, ConnectError> {
     let mut request = BytesMut::new();
     put(&mut request, &SslRequest::new());
     stream.write_all(&request).await?;
@@ -98,7 +95,7 @@ async fn encrypt(
     let tls = connector.connect(name, tcp).await.map_err(ConnectError::Tls)?;
     let certificate = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| EndPoint::of(certificate));
-    Ok(Dialled { stream: Stream::TlsClient(Box::new(tls)), end_point })
+    Ok(Reached { stream: Stream::TlsClient(Box::new(tls)), end_point })
 }
 
 fn unreachable(endpoint: &Endpoint, source: io::Error) -> ConnectError {

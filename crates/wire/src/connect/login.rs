@@ -9,7 +9,7 @@ use pgwire::messages::startup::Startup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::{Dialled, dial};
+use super::dial::{Reached, reach};
 use super::exchange::{Claim, Exchange};
 use super::{ConnectError, Credential, NodeAddress};
 use crate::bounds::{
@@ -51,7 +51,7 @@ pub async fn log_in(
     let startup = startup_packet(login)?;
     let deadline = Instant::now() + time_max;
     let conversation = async {
-        let Dialled { stream, end_point } = dial(address, deadline).await?;
+        let Reached { stream, end_point } = reach(address, deadline).await?;
         let claim = Claim {
             user: login.user,
             credential,
