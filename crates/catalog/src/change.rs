@@ -4,6 +4,8 @@ mod families;
 mod fragments;
 mod nodes;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use herd_types::{FragmentId, NodeId, TableId};
 

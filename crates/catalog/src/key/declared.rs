@@ -43,13 +43,12 @@ impl KeyType {
         KeyType::from_oid(type_oid).ok_or(KeyError::Unsure)
     }
 
-    /// A bpchar for a text key: whether its trailing blanks count depends on the operator.
+    /// A bpchar becomes text without its trailing blanks. Compared with varchar, however, both
+    /// are taken for bpchar, so that it equals several keys.
     fn blank_padded(self, text: &[u8]) -> Result<KeyValue, KeyError> {
-        let is_text = matches!(self, KeyType::Text | KeyType::Varchar);
-        if is_text && without_trailing_blanks(text).len() == text.len() {
-            self.from_text(text)
-        } else {
-            Err(KeyError::Unsure)
+        match self {
+            KeyType::Text => self.from_text(without_trailing_blanks(text)),
+            _ => Err(KeyError::Unsure),
         }
     }
 
