@@ -17,15 +17,24 @@ use crate::error::put;
 use crate::stream::Stream;
 use crate::tls::{EndPoint, TlsToNode};
 
+/// Connects, and encrypts where the address demands it, for someone else to speak the protocol.
+pub async fn dial(address: &NodeAddress, deadline: Instant) -> Result<Stream, ConnectError> {
+    let reached = timeout_at(deadline, reach(address, deadline)).await;
+    reached.map_err(|_| ConnectError::TimedOut)?.map(|reached| reached.stream)
+}
+
 /// A way to a node, on which nothing of PostgreSQL's has been said.
-pub struct Reached {
+pub(super) struct Reached {
     pub stream: Stream,
     /// Of the node's certificate, for channel binding.
     pub end_point: Option<EndPoint>,
 }
 
 /// Must be bounded by the caller too: the handshake does not look at `deadline`.
-pub async fn dial(address: &NodeAddress, deadline: Instant) -> Result<Reached, ConnectError> {
+pub(super) async fn reach(
+    address: &NodeAddress,
+    deadline: Instant,
+) -> Result<Reached, ConnectError> {
     let (host, port) = match &address.endpoint {
         Endpoint::Tcp { host, port } => (host, *port),
         Endpoint::Unix { socket } => {

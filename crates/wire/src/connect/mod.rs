@@ -16,6 +16,5 @@ pub use address::{Endpoint, NodeAddress};
 pub use cancel::cancel;
 pub use credential::Credential;
 pub use dial::dial;
-pub use dial::{Dialled, dial};
 pub use error::ConnectError;
 pub use login::{LoggedIn, Login, log_in};
