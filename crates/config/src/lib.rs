@@ -3,6 +3,7 @@
 //! It reads no file and opens no socket itself: text in, value out.
 
 mod config;
+mod describe;
 mod defaults;
 mod error;
 mod raw;

@@ -1,1 +1,34 @@
-//! One client.
+//! One client of Herd: from its first byte to its last.
+//!
+//! A session knows its client, its settings, its prepared statements and its transaction. It knows
+//! nothing of how statements are routed (`plan`), of how connections are pooled (`node`) or of
+//! sockets being accepted.
+
+mod apply;
+mod attach;
+mod batch;
+mod extended;
+mod front;
+mod gateway;
+mod inline;
+mod link;
+mod local;
+mod metrics;
+mod parameters;
+mod placing;
+mod prepared;
+mod registry;
+mod session;
+mod settings;
+mod show;
+mod simple;
+mod statements;
+mod sweeper;
+mod transaction;
+mod trouble;
+
+pub use front::{Lobby, serve};
+pub use gateway::{Boxed, Gateway, Jobs, Operator, RoleRecord, Roles, Worker};
+pub use metrics::Metrics;
+pub use registry::Clients;
+pub use sweeper::sweep;

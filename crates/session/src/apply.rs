@@ -1,0 +1,118 @@
+//! What a statement that succeeded leaves behind in the session.
+
+use herd_node::{NodeError, Setting};
+use herd_plan::{Action, Plan, SettingCommand, TransactionCommand};
+use herd_types::{ClientError, SqlState};
+
+use crate::batch::Conclusion;
+use crate::session::Session;
+use crate::transaction::Transaction;
+use crate::trouble::{Ending, Trouble};
+
+impl Session {
+    pub(crate) fn apply(&mut self, plan: &Plan, sql: &[u8]) {
+        if let Some(reason) = plan.effects.pin
+            && let Some(link) = &mut self.links.current
+        {
+            link.pin(reason);
+            self.show_pins();
+        }
+        match &plan.action {
+            Action::Setting(command) => self.apply_setting(command, sql),
+            Action::Transaction(command) => self.apply_transaction(command, sql),
+            _ => {}
+        }
+    }
+
+    fn apply_setting(&mut self, command: &SettingCommand, sql: &[u8]) {
+        match command {
+            SettingCommand::Set { name, values } => {
+                let statement = sql.to_vec();
+                let setting = match values {
+                    Some(values) => Setting::Said { statement, value: as_list(name, values) },
+                    None => Setting::Statement(statement),
+                };
+                self.settings.set(name, setting);
+                if name == "session_authorization" {
+                    // PostgreSQL goes back to the new user's own role.
+                    self.settings.reset("role");
+                }
+            }
+            SettingCommand::Characteristics => self.settings.add_characteristics(sql),
+            SettingCommand::Reset { name } => {
+                self.batch.bare_settings = Some(self.settings.reset(name));
+            }
+            SettingCommand::ResetAll => self.batch.bare_settings = Some(self.settings.reset_all()),
+            SettingCommand::SetLocal { name, values } => {
+                self.settings.set_local(name, values.as_ref().map(|values| as_list(name, values)));
+            }
+            SettingCommand::ResetLocal { name } => self.settings.set_local(name, None),
+            SettingCommand::Local | SettingCommand::Discard | SettingCommand::DiscardAll => {}
+        }
+        self.transaction.remember(sql);
+    }
+
+    fn apply_transaction(&mut self, command: &TransactionCommand, sql: &[u8]) {
+        match command {
+            TransactionCommand::Begin
+            | TransactionCommand::Commit { .. }
+            | TransactionCommand::Rollback { .. } => return,
+            TransactionCommand::Savepoint { name } => self.settings.savepoint(name),
+            TransactionCommand::Release { name } => self.settings.release(name),
+            TransactionCommand::RollbackTo { name } => self.settings.roll_back_to(name),
+        }
+        self.transaction.remember(sql);
+    }
+
+    /// DISCARD ALL: the session as on its first day. Returns the command tag.
+    pub(crate) async fn discard_all(&mut self) -> Result<&'static str, Trouble> {
+        if !matches!(self.transaction, Transaction::None) {
+            return Err(Trouble::Refused(ClientError::error(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                "DISCARD ALL cannot run inside a transaction block",
+            )));
+        }
+        self.unpin_all().await;
+        self.statements.clear();
+        self.settings.discard();
+        Ok("DISCARD ALL")
+    }
+
+    /// The node broke the connection. `None` when the server itself has told the client why.
+    pub(crate) fn lose_node(&mut self, error: &NodeError) -> Result<Option<ClientError>, Ending> {
+        let told = self.exchange.told_error;
+        let in_the_middle = self.exchange.replies.is_passing();
+        self.exchange.abandon();
+        self.batch.forget_link();
+        // Dropping the lease closes the connection and frees its place.
+        self.links.current = None;
+        let message = error.to_string();
+        if in_the_middle {
+            return Err(Ending::Fatal(ClientError::fatal(error.sqlstate(), message)));
+        }
+        let (sqlstate, detail) = match std::mem::take(&mut self.transaction) {
+            Transaction::Open { .. } if self.batch.conclusion != Conclusion::Committing => {
+                self.transaction = Transaction::Void;
+                (SqlState::CONNECTION_FAILURE, "The transaction is lost; nothing of it remains.")
+            }
+            _ => {
+                self.settings.roll_back();
+                (
+                    SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
+                    "Whether the statement took effect is not known.",
+                )
+            }
+        };
+        Ok((!told).then(|| ClientError::error(sqlstate, message).with_detail(detail)))
+    }
+}
+
+/// A list as `SHOW` writes it: identifiers are quoted, a single value of another setting is not.
+fn as_list(name: &str, values: &[String]) -> String {
+    if name != "search_path" {
+        return values.join(", ");
+    }
+    let quoted: Vec<String> =
+        values.iter().map(|value| format!("\"{}\"", value.replace('"', "\"\""))).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,235 @@
+//! How server connections come to a session and leave it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use herd_config::PoolMode;
+use herd_execute::Expected;
+use herd_node::{NodeError, Pool, Settings};
+use herd_plan::PinReason;
+use crate::placing::Place;
+use herd_types::{ClientError, NodeId};
+use herd_wire::message;
+
+use crate::batch::Conclusion;
+use crate::link::Link;
+use crate::registry::Phase;
+use crate::session::{Heard, Session};
+use crate::statements::Origin;
+use crate::transaction::{Movable, Transaction};
+use crate::trouble::Trouble;
+
+/// How long a leaving client's connections may take to be cleaned up for the next.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// The node of a place: whatever can run anywhere stays where the transaction is.
+    pub(crate) fn node_of(&self, place: Place) -> NodeId {
+        let here = self.links.current.as_ref().map(Link::node);
+        match place {
+            Place::Node(node) => node,
+            Place::Home => self.worker.gateway.catalog().home(),
+            Place::Neutral | Place::Everywhere | Place::Current => {
+                here.unwrap_or_else(|| self.worker.gateway.catalog().home())
+            }
+        }
+    }
+
+    /// Makes `node` the session's current link, with the session's settings in force and its
+    /// transaction begun.
+    pub(crate) async fn attach(&mut self, node: NodeId) -> Result<(), Trouble> {
+        match &self.links.current {
+            Some(link) if link.node() == node => return Ok(()),
+            Some(_) => return self.move_to(node).await,
+            None => {}
+        }
+        self.lease(node).await?;
+        if let Some(begin) = self.transaction.open() {
+            self.keep_promise(&begin);
+        }
+        Ok(())
+    }
+
+    async fn lease(&mut self, node: NodeId) -> Result<(), Trouble> {
+        let mut link = match self.links.take_kept(node) {
+            Some(link) => link,
+            None => {
+                let pool = self.pool(node)?;
+                Link::new(pool.lease(self.settings.committed()).await?)
+            }
+        };
+        if self.worker.gateway.config.load().pool.mode == PoolMode::Session {
+            link.pin(PinReason::SessionPooling);
+        }
+        self.handle().runs_on(link.lease.identity());
+        let restored = link.lease.connection().restore(self.settings.committed()).await;
+        if let Err(error) = restored {
+            self.handle().runs_nowhere().await;
+            return Err(error.into());
+        }
+        let reported = &link.lease.connection().reported;
+        if !self.told.is_same(reported) {
+            let mut news = BytesMut::new();
+            for (name, value) in self.told.changes_to(reported) {
+                message::parameter_status(&mut news, name, value);
+            }
+            if !news.is_empty() {
+                self.exchange.replies.expect(Expected::Answer(news.freeze()));
+            }
+            self.told = reported.clone();
+        }
+        self.links.current = Some(link);
+        Ok(())
+    }
+
+    fn pool(&mut self, node: NodeId) -> Result<Arc<Pool>, NodeError> {
+        if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == node) {
+            return Ok(Arc::clone(pool));
+        }
+        let pool = self.worker.pools.pool(node, &self.pool_key, &self.credential)?;
+        self.pools.push((node, Arc::clone(&pool)));
+        Ok(pool)
+    }
+
+    /// Tells the node BEGIN, in front of the statement and in the same packet. As messages of the
+    /// extended protocol, so that a BEGIN that fails takes the statement with it.
+    fn keep_promise(&mut self, begin: &[u8]) {
+        let statement =
+            self.worker.statements.lock().intern(begin, Origin::Protocol { types: Vec::new() });
+        self.prepare_hidden(&statement);
+        let out = &mut self.exchange.out;
+        message::bind_plain(out, b"", statement.key.server_name().as_bytes());
+        message::execute(out, b"", 0);
+        self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
+        self.exchange.replies.expect(Expected::Execute { hidden: true, token: None });
+    }
+
+    /// The transaction has only been set up so far: set it up on another node instead.
+    async fn move_to(&mut self, node: NodeId) -> Result<(), Trouble> {
+        let here = self.links.current.as_ref().map(Link::node);
+        let movable = match &mut self.transaction {
+            Transaction::Open { movable, failed: false } if self.batch.may_move() => movable.take(),
+            _ => None,
+        };
+        let Some(movable) = movable else {
+            return Err(Trouble::Refused(self.bound_elsewhere(here, node)));
+        };
+        if let Some(mut link) = self.links.current.take() {
+            link.lease.connection().simple(b"ROLLBACK").await?;
+            self.put_away(link).await;
+        }
+        self.lease(node).await?;
+        let Movable { begin, preamble } = &movable;
+        if let Some(link) = &mut self.links.current {
+            for statement in std::iter::once(begin).chain(preamble) {
+                link.lease.connection().simple(statement).await?;
+            }
+        }
+        self.transaction = Transaction::Open { movable: Some(movable), failed: false };
+        Ok(())
+    }
+
+    fn bound_elsewhere(&self, here: Option<NodeId>, there: NodeId) -> ClientError {
+        let gateway = &self.worker.gateway;
+        let here = here.map_or_else(String::new, |node| gateway.node_name(node));
+        let there = gateway.node_name(there);
+        ClientError::unsupported("this transaction concerns more than one node")
+            .with_detail(format!(
+                "It is bound to node \"{here}\"; this statement needs node \"{there}\"."
+            ))
+            .with_hint("End the transaction first, or keep its keys on one node.")
+    }
+
+    /// After ReadyForQuery: the transaction goes on, or the connection goes back.
+    pub(crate) async fn settle(&mut self, heard: &Heard) -> Result<(), Trouble> {
+        let Some(status) = heard.status else { return Ok(()) };
+        let was_failed = matches!(self.transaction, Transaction::Open { failed: true, .. });
+        let rolling_back = self.batch.conclusion == Conclusion::RollingBack;
+        self.transaction.note(status);
+        if !matches!(self.transaction, Transaction::None) {
+            self.handle().enter(Phase::InTransaction);
+            return Ok(());
+        }
+        self.batch.conclusion = Conclusion::Open;
+        if heard.failed || was_failed || rolling_back {
+            self.settings.roll_back();
+        } else {
+            self.settings.commit();
+        }
+        self.release().await;
+        Ok(())
+    }
+
+    /// The current link has nothing more to do.
+    pub(crate) async fn release(&mut self) {
+        if let Some(mut link) = self.links.current.take() {
+            let server = link.lease.connection();
+            if let Some(bare) = self.batch.bare_settings.take() {
+                server.applied = bare;
+            } else if !Arc::ptr_eq(&server.applied, self.settings.committed()) {
+                server.applied = Arc::clone(self.settings.committed());
+            }
+            self.put_away(link).await;
+        }
+    }
+
+    async fn put_away(&mut self, mut link: Link) {
+        let cancelled = self.handle().runs_nowhere().await;
+        if cancelled && link.lease.connection().simple(b"").await.is_err() {
+            // Dropping the lease closes it.
+            return;
+        }
+        if link.is_pinned() {
+            self.links.kept.push(link);
+            self.show_pins();
+        } else {
+            link.lease.give_back();
+        }
+    }
+
+    pub(crate) fn show_pins(&self) {
+        let pins = self.links.describe_pins();
+        self.handle().show(|shown| shown.pins = pins);
+    }
+
+    /// Lets go of pinned connections, wiped clean for the next client.
+    pub(crate) async fn unpin_all(&mut self) {
+        for link in std::mem::take(&mut self.links.kept) {
+            wipe(link).await;
+        }
+        self.show_pins();
+    }
+
+    /// The session ends. A connection that is in the middle of something is closed; one that
+    /// waits in a transaction is rolled back.
+    pub(crate) async fn abandon_links(mut self) {
+        if let Some(link) = self.links.current.take() {
+            self.handle().runs_nowhere().await;
+            if self.exchange.replies.is_empty() && self.exchange.out.is_empty() {
+                wipe(link).await;
+            }
+        }
+        self.unpin_all().await;
+    }
+}
+
+/// Makes a connection as good as new, or closes it.
+async fn wipe(mut link: Link) {
+    let cleaned = tokio::time::timeout(CLEAN_UP_TIMEOUT, async {
+        let server = link.lease.connection();
+        server.simple(b"ROLLBACK").await?;
+        if link.is_pinned() {
+            let server = link.lease.connection();
+            server.simple(b"DISCARD ALL").await?;
+            server.prepared.clear();
+            server.applied = Arc::new(Settings::default());
+        }
+        Ok::<(), NodeError>(())
+    });
+    match cleaned.await {
+        Ok(Ok(())) => link.lease.give_back(),
+        Ok(Err(error)) => tracing::debug!(%error, "closing a connection that cannot be cleaned"),
+        Err(_) => tracing::debug!("closing a connection that is not cleaned in time"),
+    }
+}

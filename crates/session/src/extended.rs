@@ -1,0 +1,497 @@
+//! The extended protocol: Parse, Bind, Describe, Execute, Close, in any pipelining, up to Sync.
+//!
+//! A Parse is held back until it is known on which node it is needed; a statement that the node
+//! has already is not parsed again, and Herd says ParseComplete itself.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use herd_execute::{Event, Expected, Shown};
+use herd_node::StatementKey;
+use herd_plan::{Action, PreparedCommand, Query, SettingCommand, Understood, Values};
+use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::frame::HEADER_BYTES;
+use herd_wire::message::{self, Bind, Parse, Reader};
+use smallvec::SmallVec;
+
+use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
+use crate::parameters::BoundParameters;
+use crate::placing::Place;
+use crate::session::{Heard, Session};
+use crate::simple::{REFUSED_SQL, aborted};
+use crate::statements::{ClientStatement, Origin, Statement};
+use crate::transaction::Transaction;
+use crate::trouble::{Ending, Trouble};
+
+/// A batch longer than this is sent before its Sync, as it would reach a server.
+const HELD_BACK_BYTES_MAX: usize = 64 * 1024;
+
+impl Session {
+    pub(crate) async fn extended_message(&mut self, tag: u8, frame: &[u8]) -> Result<(), Ending> {
+        if self.batch.is_skipping() && tag != b'S' {
+            return Ok(());
+        }
+        self.batch.advance(Stage::Preparing);
+        let body = &frame[HEADER_BYTES..];
+        let served = match tag {
+            b'P' => self.parse(body).await,
+            b'B' => self.bind(body).await,
+            b'D' => self.describe(frame, body).await,
+            b'E' => self.execute(frame, body).await,
+            b'C' => self.close(frame, body).await,
+            b'H' => self.flush().await,
+            _ => self.sync().await,
+        };
+        match served {
+            Ok(()) if self.exchange.out.len() > HELD_BACK_BYTES_MAX => self.flush_batch().await,
+            Ok(()) => Ok(()),
+            Err(trouble) => self.fail_batch(trouble).await,
+        }
+    }
+
+    /// Sends what has been held back, and passes on what has to come.
+    pub(crate) async fn flush_batch(&mut self) -> Result<(), Ending> {
+        match self.flush().await {
+            Ok(()) => Ok(()),
+            Err(trouble) => self.fail_batch(trouble).await,
+        }
+    }
+
+    async fn parse(&mut self, body: &[u8]) -> Result<(), Trouble> {
+        self.resolve_pending().await?;
+        let parse = Parse::read(body)?;
+        self.handle().show_statement(parse.sql);
+        let types: SmallVec<[u32; 8]> = parse.types().collect();
+        let statement = self.client_statement(parse.name, parse.sql, &types)?;
+        self.statements.insert(parse.name, Arc::clone(&statement))?;
+        self.batch.pending = Some(PendingParse { name: parse.name.to_vec(), statement });
+        Ok(())
+    }
+
+    /// Understands a statement; the unnamed one is often the same as last time.
+    fn client_statement(
+        &mut self,
+        name: &[u8],
+        sql: &[u8],
+        types: &[u32],
+    ) -> Result<Arc<ClientStatement>, Trouble> {
+        let made = self.circumstances();
+        if name.is_empty()
+            && let Ok(last) = self.statements.get(b"")
+            && last.text == sql
+            && matches!(&last.statement.origin, Origin::Protocol { types: known } if known == types)
+            && last.made == made
+        {
+            return Ok(last);
+        }
+        let understood = self.understand_one(sql, types)?;
+        let origin = Origin::Protocol { types: types.to_vec() };
+        let statement = self.worker.statements.lock().intern(sql, origin);
+        let text = statement.sql.clone();
+        Ok(Arc::new(ClientStatement { statement, understood, text, made }))
+    }
+
+    fn understand_one(&self, sql: &[u8], types: &[u32]) -> Result<Option<Understood>, ClientError> {
+        match self.understand(sql, types)? {
+            Query::Empty => Ok(None),
+            Query::One(understood) => Ok(Some(understood)),
+            Query::Several(_) => Err(ClientError::error(
+                SqlState::SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement",
+            )),
+        }
+    }
+
+    /// The client's statement, understood under the circumstances of this moment.
+    pub(crate) fn current_statement(
+        &mut self,
+        name: &[u8],
+    ) -> Result<Arc<ClientStatement>, ClientError> {
+        let known = self.statements.get(name)?;
+        let made = self.circumstances();
+        if known.made == made {
+            return Ok(known);
+        }
+        let understood = self.understand_one(&known.text, known.statement.origin.types())?;
+        let understood = understood.map(body_of_prepare);
+        let statement = Arc::clone(&known.statement);
+        let text = known.text.clone();
+        let renewed = Arc::new(ClientStatement { statement, understood, text, made });
+        self.statements.replace(name, Arc::clone(&renewed));
+        Ok(renewed)
+    }
+
+    async fn bind(&mut self, body: &[u8]) -> Result<(), Trouble> {
+        let bind = Bind::read(body)?;
+        let statement = self.current_statement(bind.statement)?;
+        if let Some(pending) = &self.batch.pending
+            && pending.statement.statement.key != statement.statement.key
+        {
+            self.resolve_pending().await?;
+        }
+        if let Some(understood) = &statement.understood {
+            self.check_not_void(&understood.plan)?;
+        }
+        if self.runs_in_herd(&statement) {
+            self.resolve_pending().await?;
+            self.answer(&message::BIND_COMPLETE);
+            self.open_portal(bind.portal, statement, Runs::InHerd);
+            return Ok(());
+        }
+        let (node, binds) = self.place_bound(&statement, &bind)?;
+        self.attach(node).await?;
+        if binds {
+            self.transaction.bind();
+        }
+        self.batch.advance(Stage::Engaged);
+        self.announce(&statement);
+        let name = statement.statement.key.server_name();
+        message::bind(&mut self.exchange.out, bind.portal, name.as_bytes(), bind.rest);
+        self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
+        self.open_portal(bind.portal, statement, Runs::OnServer);
+        Ok(())
+    }
+
+    fn open_portal(&mut self, name: &[u8], statement: Arc<ClientStatement>, runs: Runs) {
+        self.batch.open_portal(Portal { name: name.to_vec(), statement, runs });
+    }
+
+    fn place_bound(
+        &self,
+        statement: &ClientStatement,
+        bind: &Bind<'_>,
+    ) -> Result<(NodeId, bool), Trouble> {
+        let Some(understood) = &statement.understood else {
+            return Ok((self.node_of(Place::Neutral), false));
+        };
+        let Action::Forward(forward) = &understood.plan.action else {
+            return Ok((self.node_for_settings(), false));
+        };
+        if self.is_failed_on_server() {
+            return Ok((self.node_for_settings(), false));
+        }
+        let parameters = BoundParameters::new(bind, statement.statement.origin.types());
+        let values =
+            Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
+        let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+        Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
+    }
+
+    /// Whether Herd answers a statement without any node, at this point of the transaction.
+    fn runs_in_herd(&self, statement: &ClientStatement) -> bool {
+        let Some(understood) = &statement.understood else { return false };
+        match &understood.plan.action {
+            Action::Forward(forward) => !forward.inline.is_empty(),
+            Action::Transaction(command) => self.keeps_promise(command),
+            Action::Setting(command) => *command == SettingCommand::DiscardAll,
+            _ => true,
+        }
+    }
+
+    /// Prepares the statement on the current link, and says so to the client if it is waiting to
+    /// hear it.
+    fn announce(&mut self, statement: &ClientStatement) {
+        match self.batch.pending.take() {
+            None => self.prepare_hidden(&statement.statement),
+            Some(pending) => {
+                if self.is_prepared_here(&statement.statement) {
+                    self.answer(&message::PARSE_COMPLETE);
+                } else {
+                    self.send_parse(&statement.statement, Some(pending.name));
+                }
+            }
+        }
+    }
+
+    /// A Parse that nothing in this batch binds is sent to a node that can judge it.
+    pub(crate) async fn resolve_pending(&mut self) -> Result<(), Trouble> {
+        let Some(pending) = &self.batch.pending else { return Ok(()) };
+        let statement = Arc::clone(&pending.statement);
+        if self.runs_in_herd(&statement) {
+            self.batch.pending = None;
+            self.answer(&message::PARSE_COMPLETE);
+            return Ok(());
+        }
+        self.attach_any().await?;
+        self.announce(&statement);
+        Ok(())
+    }
+
+    /// Any node knows the tables: the one at hand, else home.
+    async fn attach_any(&mut self) -> Result<(), Trouble> {
+        let node = self.node_for_settings();
+        self.attach(node).await
+    }
+
+    pub(crate) fn is_prepared_here(&mut self, statement: &Statement) -> bool {
+        let link = self.links.current.as_mut();
+        link.is_some_and(|link| link.lease.connection().prepared.touch(statement.key))
+    }
+
+    /// Makes sure that the current link has the statement, unseen by the client.
+    pub(crate) fn prepare_hidden(&mut self, statement: &Statement) {
+        if !self.is_prepared_here(statement) {
+            self.send_parse(statement, None);
+        }
+    }
+
+    /// Counts a statement among those of the current link; the one that has to go is closed.
+    pub(crate) fn make_room(&mut self, key: StatementKey) {
+        let Some(link) = &mut self.links.current else { return };
+        if let Some(evicted) = link.lease.connection().prepared.insert(key) {
+            let name = evicted.server_name();
+            message::close_statement(&mut self.exchange.out, name.as_bytes());
+            let closed = Expected::Single { tag: b'3', hidden: true, token: None };
+            self.exchange.replies.expect(closed);
+        }
+    }
+
+    fn send_parse(&mut self, statement: &Statement, client_name: Option<Vec<u8>>) {
+        self.make_room(statement.key);
+        let out = &mut self.exchange.out;
+        let replies = &mut self.exchange.replies;
+        let hidden = client_name.is_none();
+        let meaning = Meaning::Parsed { key: statement.key, client_name };
+        let token = Some(self.batch.mean(meaning));
+        match &statement.origin {
+            Origin::Protocol { types } => {
+                let name = statement.key.server_name();
+                message::parse(out, name.as_bytes(), &statement.sql, types);
+                replies.expect(Expected::Single { tag: b'1', hidden, token });
+            }
+            Origin::Sql { .. } => {
+                message::parse(out, b"", &statement.sql, &[]);
+                message::bind_plain(out, b"", b"");
+                message::execute(out, b"", 0);
+                replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
+                replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
+                replies.expect(Expected::Execute { hidden: true, token });
+            }
+        }
+    }
+
+    async fn describe(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
+        let mut reader = Reader::new(body);
+        let kind = reader.u8()?;
+        let name = reader.string()?;
+        reader.end()?;
+        if kind == b'P' {
+            return self.describe_portal(frame, name);
+        }
+        let statement = self.current_statement(name)?;
+        if self.runs_in_herd(&statement) {
+            self.resolve_pending().await?;
+            let mut answer = BytesMut::new();
+            message::frame(&mut answer, b't', |out| out.extend_from_slice(&[0, 0]));
+            self.describe_locally(&statement, &mut answer);
+            self.answer(&answer);
+            return Ok(());
+        }
+        if self.batch.pending.as_ref().is_some_and(|p| p.name != name) {
+            self.resolve_pending().await?;
+        }
+        self.attach_any().await?;
+        self.announce(&statement);
+        let name = statement.statement.key.server_name();
+        message::describe_statement(&mut self.exchange.out, name.as_bytes());
+        self.exchange.replies.expect(Expected::DescribeStatement);
+        Ok(())
+    }
+
+    fn describe_portal(&mut self, frame: &[u8], name: &[u8]) -> Result<(), Trouble> {
+        let portal = self.portal(name)?;
+        if portal.runs == Runs::InHerd {
+            let mut answer = BytesMut::new();
+            self.describe_locally(&portal.statement, &mut answer);
+            self.answer(&answer);
+        } else {
+            self.exchange.out.extend_from_slice(frame);
+            self.exchange.replies.expect(Expected::DescribePortal);
+        }
+        Ok(())
+    }
+
+    fn portal(&self, name: &[u8]) -> Result<Portal, ClientError> {
+        self.batch.portal(name).cloned().ok_or_else(|| {
+            let name = String::from_utf8_lossy(name);
+            ClientError::error(
+                SqlState::INVALID_CURSOR_NAME,
+                format!("portal \"{name}\" does not exist"),
+            )
+        })
+    }
+
+    async fn execute(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
+        let mut reader = Reader::new(body);
+        let name = reader.string()?;
+        let portal = match self.portal(name) {
+            Ok(portal) => portal,
+            // A cursor made by DECLARE is a portal too, and only its server knows it.
+            Err(_) if self.links.current.is_some() => {
+                self.exchange.out.extend_from_slice(frame);
+                self.exchange.replies.expect(Expected::Execute { hidden: false, token: None });
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if portal.runs == Runs::InHerd {
+            return self.execute_in_herd(&portal).await;
+        }
+        if let Some(understood) = &portal.statement.understood {
+            self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);
+        }
+        let token = Some(self.batch.mean(Meaning::Executed(portal.statement)));
+        self.exchange.out.extend_from_slice(frame);
+        self.exchange.replies.expect(Expected::Execute { hidden: false, token });
+        Ok(())
+    }
+
+    async fn close(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
+        let mut reader = Reader::new(body);
+        let kind = reader.u8()?;
+        let name = reader.string()?;
+        self.resolve_pending().await?;
+        if kind == b'P' {
+            let portal = self.batch.close_portal(name);
+            if portal.is_some_and(|portal| portal.runs == Runs::OnServer) {
+                self.exchange.out.extend_from_slice(frame);
+                self.exchange.replies.expect(Expected::Single {
+                    tag: b'3',
+                    hidden: false,
+                    token: None,
+                });
+                return Ok(());
+            }
+        } else {
+            self.statements.remove(name);
+        }
+        self.answer(&message::CLOSE_COMPLETE);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Trouble> {
+        self.resolve_pending().await?;
+        if self.exchange.replies.awaits_server() {
+            self.exchange.out.extend_from_slice(&message::FLUSH);
+        }
+        let heard = self.relay().await?;
+        self.act_on(&heard);
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<(), Trouble> {
+        if !self.batch.is_skipping() {
+            self.resolve_pending().await?;
+        }
+        let timer = self.worker.gateway.metrics.start();
+        if self.links.current.is_some() {
+            self.exchange.out.extend_from_slice(&message::SYNC);
+            self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
+            let relayed = self.relay().await;
+            self.worker.gateway.metrics.stop_extended(&timer, &relayed);
+            let heard = relayed?;
+            self.act_on(&heard);
+            self.settle(&heard).await?;
+        } else {
+            let mut ready = BytesMut::new();
+            message::ready(&mut ready, self.transaction.status());
+            self.answer(&ready);
+            self.relay().await?;
+        }
+        self.batch.end(!matches!(self.transaction, Transaction::None));
+        Ok(())
+    }
+
+    /// What the replies mean for the session.
+    pub(crate) fn act_on(&mut self, heard: &Heard) {
+        for event in &heard.events {
+            match event {
+                Event::Done(token) => {
+                    if let Some(Meaning::Executed(statement)) = self.batch.take_meaning(*token)
+                        && let Some(understood) = &statement.understood
+                    {
+                        self.apply(&understood.plan, &statement.text);
+                    }
+                }
+                Event::Lost(token) => self.forget_parse(*token),
+                Event::Error(body) => self.forget_stale_plans(body),
+                _ => {}
+            }
+        }
+        if heard.failed {
+            self.batch.advance(Stage::Skipping);
+        }
+    }
+
+    fn forget_parse(&mut self, token: herd_execute::Token) {
+        let Some(Meaning::Parsed { key, client_name }) = self.batch.take_meaning(token) else {
+            return;
+        };
+        if let Some(link) = &mut self.links.current {
+            link.lease.connection().prepared.remove(key);
+        }
+        if let Some(name) = client_name {
+            self.statements.remove(&name);
+        }
+    }
+
+    /// PostgreSQL refuses to go on with a prepared statement whose result has changed its shape.
+    /// Other connections have prepared it as well: all are replaced as they come back.
+    fn forget_stale_plans(&self, error: &[u8]) {
+        if herd_wire::error::field(error, b'R') == Some(b"RevalidateCachedQuery") {
+            for (_, pool) in &self.pools {
+                pool.renew();
+            }
+        }
+    }
+
+    /// Tells the client at once, and skips to the next Sync.
+    async fn fail_batch(&mut self, trouble: Trouble) -> Result<(), Ending> {
+        let mut trouble = trouble;
+        loop {
+            if let Some(pending) = self.batch.pending.take() {
+                self.statements.remove(&pending.name);
+            }
+            let error = self.describe_trouble(trouble)?;
+            self.batch.advance(Stage::Skipping);
+            match self.fail_extended(error).await {
+                Ok(()) => return Ok(()),
+                Err(next) => trouble = next,
+            }
+        }
+    }
+
+    /// A server that already works on this batch must fail too, so that nothing of it stays.
+    async fn fail_extended(&mut self, error: Bytes) -> Result<(), Trouble> {
+        if self.links.current.is_some() {
+            message::parse(&mut self.exchange.out, b"", REFUSED_SQL, &[]);
+            self.exchange.replies.expect(Expected::Refusal(error));
+            let heard = self.relay().await?;
+            self.act_on(&heard);
+            return Ok(());
+        }
+        if let Transaction::Promised { .. } = self.transaction {
+            self.transaction = Transaction::Void;
+        }
+        self.answer(&error);
+        self.relay().await.map(drop)
+    }
+
+    pub(crate) fn answer(&mut self, bytes: &[u8]) {
+        self.exchange.replies.expect(Expected::Answer(Bytes::copy_from_slice(bytes)));
+    }
+
+    pub(crate) fn refuse_when_void(&self) -> Result<(), ClientError> {
+        if matches!(self.transaction, Transaction::Void) { Err(aborted()) } else { Ok(()) }
+    }
+}
+
+/// A statement prepared in SQL is planned as what stands after AS.
+fn body_of_prepare(understood: Understood) -> Understood {
+    match &understood.plan.action {
+        Action::Prepared(PreparedCommand::Prepare { body, .. }) => {
+            Understood { plan: Arc::clone(body), slots: understood.slots }
+        }
+        _ => understood,
+    }
+}

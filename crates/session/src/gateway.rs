@@ -1,0 +1,96 @@
+//! What all sessions of a process share, and what those of one worker share.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use herd_catalog::Catalog;
+use herd_config::Config;
+use herd_node::Pools;
+use herd_plan::Planner;
+use herd_types::{ClientError, NodeId};
+use herd_wire::auth::{MockSecret, RolePassword};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::registry::Clients;
+use crate::statements::{Interner, SharedInterner};
+
+/// A future of a trait object.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the control plane knows of a role.
+#[derive(Clone, Debug)]
+pub struct RoleRecord {
+    pub password: Option<RolePassword>,
+    pub can_login: bool,
+    pub is_superuser: bool,
+}
+
+/// Where roles are looked up. `None` when there is no such role.
+pub trait Roles: Send + Sync {
+    fn find<'a>(&'a self, role: &'a str) -> Boxed<'a, Result<Option<RoleRecord>, ClientError>>;
+}
+
+/// Jobs of the control plane, for SHOW JOBS: id, kind, state, description, error.
+pub trait Jobs: Send + Sync {
+    fn list(&self) -> Vec<[Option<String>; 5]>;
+}
+
+/// Operator commands reach the process through this.
+pub trait Operator: Send + Sync {
+    fn reload(&self) -> Result<(), ClientError>;
+    fn drain(&self);
+}
+
+/// Shared by the whole process.
+pub struct Gateway {
+    pub config: ArcSwap<Config>,
+    pub catalog: ArcSwap<Catalog>,
+    pub clients: Arc<Clients>,
+    pub metrics: Metrics,
+    pub roles: Arc<dyn Roles>,
+    pub operator: Arc<dyn Operator>,
+    pub jobs: Arc<dyn Jobs>,
+    /// True while PAUSE holds.
+    pub paused: watch::Sender<bool>,
+    /// True once the process takes no new clients and lets the old ones go.
+    pub draining: watch::Sender<bool>,
+    pub workers: Mutex<Vec<Arc<Worker>>>,
+    /// Secret of this process, from which unknown users get their salt.
+    pub mock_secret: MockSecret,
+}
+
+/// Shared by the sessions of one thread.
+pub struct Worker {
+    pub gateway: Arc<Gateway>,
+    pub pools: Pools,
+    pub planner: Mutex<Planner>,
+    pub statements: SharedInterner,
+}
+
+impl Gateway {
+    pub fn catalog(&self) -> arc_swap::Guard<Arc<Catalog>> {
+        self.catalog.load()
+    }
+
+    #[must_use]
+    pub fn node_name(&self, id: NodeId) -> String {
+        self.catalog().node(id).map_or_else(|| id.to_string(), |node| node.name.clone())
+    }
+}
+
+impl Worker {
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, pools: Pools) -> Worker {
+        let cache_bytes_max = gateway.config.load().limits.plan_cache_bytes_max;
+        Worker {
+            gateway,
+            pools,
+            planner: Mutex::new(Planner::new(cache_bytes_max)),
+            statements: Mutex::new(Interner::new(cache_bytes_max)),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The server connections that a session holds: one for its transaction, others pinned to it.
+
+use herd_node::Lease;
+use herd_plan::PinReason;
+use herd_types::NodeId;
+use smallvec::SmallVec;
+
+/// A leased connection, and why it stays with the client between transactions.
+#[derive(Debug)]
+pub struct Link {
+    pub lease: Lease,
+    pins: SmallVec<[PinReason; 2]>,
+}
+
+impl Link {
+    #[must_use]
+    pub fn new(lease: Lease) -> Link {
+        Link { lease, pins: SmallVec::new() }
+    }
+
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.lease.node()
+    }
+
+    pub fn pin(&mut self, reason: PinReason) {
+        if !self.pins.contains(&reason) {
+            self.pins.push(reason);
+        }
+    }
+
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        !self.pins.is_empty()
+    }
+
+    pub fn unpin(&mut self, reason: PinReason) {
+        self.pins.retain(|pin| *pin != reason);
+    }
+
+    pub fn pins(&self) -> impl Iterator<Item = PinReason> + '_ {
+        self.pins.iter().copied()
+    }
+}
+
+/// At most one link for each node.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// The one that runs the statement or holds the transaction.
+    pub current: Option<Link>,
+    /// Pinned, and idle.
+    pub kept: SmallVec<[Link; 1]>,
+}
+
+impl Links {
+    pub fn take_kept(&mut self, node: NodeId) -> Option<Link> {
+        let at = self.kept.iter().position(|link| link.node() == node)?;
+        Some(self.kept.swap_remove(at))
+    }
+
+    /// Why connections are pinned, for SHOW CLIENTS.
+    #[must_use]
+    pub fn describe_pins(&self) -> String {
+        let links = self.kept.iter().chain(&self.current);
+        let mut reasons: Vec<&str> = links.flat_map(Link::pins).map(PinReason::as_str).collect();
+        reasons.dedup();
+        reasons.join(", ")
+    }
+}

@@ -1,0 +1,123 @@
+//! PREPARE, EXECUTE and DEALLOCATE in SQL: the same statements as the protocol's, under the same
+//! names, on whichever connection they are needed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use herd_execute::Expected;
+use herd_node::StatementKey;
+use herd_plan::{Action, Plan, PreparedCommand, Understood, Values};
+use herd_wire::message;
+
+use crate::session::Session;
+use crate::statements::{ClientStatement, Origin, Statement, next_key};
+use crate::trouble::Trouble;
+
+impl Session {
+    pub(crate) async fn prepared_command(
+        &mut self,
+        command: &PreparedCommand,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        match command {
+            PreparedCommand::Prepare { name, name_span, parameter_types, body } => {
+                let body = Understood { plan: Arc::clone(body), slots: understood.slots.clone() };
+                let origin = Origin::Sql { types: parameter_types.clone() };
+                self.prepare_sql(name, name_span, body, origin, sql).await
+            }
+            PreparedCommand::Execute { .. } => self.execute_sql(command, sql).await,
+            PreparedCommand::Deallocate { .. } | PreparedCommand::DeallocateAll => {
+                let tag = self.deallocate(command)?;
+                self.complete_command(tag).await
+            }
+        }
+    }
+
+    /// The server judges it, on a connection that has it from then on.
+    async fn prepare_sql(
+        &mut self,
+        name: &str,
+        name_span: &Range<usize>,
+        body: Understood,
+        origin: Origin,
+        sql: &[u8],
+    ) -> Result<(), Trouble> {
+        let key = next_key();
+        let renamed = rename(sql, name_span, key);
+        let statement = Arc::new(ClientStatement {
+            statement: Arc::new(Statement { key, sql: renamed.clone(), origin }),
+            understood: Some(body),
+            text: Bytes::copy_from_slice(sql),
+            made: self.circumstances(),
+        });
+        self.statements.insert(name.as_bytes(), Arc::clone(&statement))?;
+        let prepared = self.run_prepare(key, &renamed).await;
+        if !matches!(prepared, Ok(true)) {
+            self.statements.remove(name.as_bytes());
+        }
+        prepared.map(drop)
+    }
+
+    async fn run_prepare(&mut self, key: StatementKey, renamed: &[u8]) -> Result<bool, Trouble> {
+        let node = self.node_for_settings();
+        self.attach(node).await?;
+        self.make_room(key);
+        message::query(&mut self.exchange.out, renamed);
+        self.exchange.replies.expect(Expected::Query { token: None });
+        let heard = self.relay().await?;
+        if heard.failed
+            && let Some(link) = &mut self.links.current
+        {
+            link.lease.connection().prepared.remove(key);
+        }
+        self.settle(&heard).await?;
+        Ok(!heard.failed)
+    }
+
+    async fn execute_sql(&mut self, command: &PreparedCommand, sql: &[u8]) -> Result<(), Trouble> {
+        let PreparedCommand::Execute { name, name_span, arguments } = command else {
+            return Ok(());
+        };
+        let statement = self.current_statement(name.as_bytes())?;
+        let mut node = self.node_for_settings();
+        let mut binds = false;
+        let mut plan: Option<&Arc<Plan>> = None;
+        if let Some(understood) = &statement.understood {
+            plan = Some(&understood.plan);
+            if let Action::Forward(forward) = &understood.plan.action {
+                let typed = arguments.with_types(statement.statement.origin.types());
+                let values = Values {
+                    text: &statement.text,
+                    slots: &understood.slots,
+                    parameters: &typed,
+                };
+                let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+                binds = crate::placing::binds(&place);
+                node = self.node_of(place);
+            }
+        }
+        self.attach(node).await?;
+        if binds {
+            self.transaction.bind();
+        }
+        self.prepare_hidden(&statement.statement);
+        let mut frame = BytesMut::new();
+        message::query(&mut frame, &rename(sql, name_span, statement.statement.key));
+        self.exchange.out.extend_from_slice(&frame);
+        self.exchange.replies.expect(Expected::Query { token: None });
+        let heard = self.relay().await?;
+        self.act_on(&heard);
+        if let (false, Some(plan)) = (heard.failed, plan) {
+            self.apply(plan, &statement.text);
+        }
+        self.settle(&heard).await
+    }
+}
+
+/// The text with the name under which the server knows the statement.
+fn rename(sql: &[u8], name: &Range<usize>, key: StatementKey) -> Bytes {
+    let server_name = key.server_name();
+    [&sql[..name.start], server_name.as_bytes(), &sql[name.end..]].concat().into()
+}

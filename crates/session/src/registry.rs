@@ -1,0 +1,233 @@
+//! All clients of this process: who they are, what they do, and how to reach them from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use herd_execute::Interrupts;
+use herd_node::ServerIdentity;
+use herd_types::ClientId;
+use herd_wire::cancel::CancelKey;
+use herd_wire::startup::ProtocolMinor;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Process ids that clients are given before they start again.
+const PROCESS_IDS: u64 = 1 << 30;
+/// A statement is shown up to this length.
+const SHOWN_STATEMENT_BYTES_MAX: usize = 1024;
+
+/// What a session is about, for SHOW CLIENTS and for the timeouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    Idle,
+    Running,
+    InTransaction,
+}
+
+impl Phase {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Idle => "idle",
+            Phase::Running => "active",
+            Phase::InTransaction => "idle in transaction",
+        }
+    }
+}
+
+/// One client, as others see it.
+#[derive(Debug)]
+pub struct ClientHandle {
+    pub id: ClientId,
+    pub database: String,
+    pub role: String,
+    pub peer: String,
+    pub connected_at: Instant,
+    pub interrupts: Interrupts,
+    pub cancel_key: CancelKey,
+    phase: AtomicU8,
+    /// Milliseconds since `connected_at`.
+    phase_since_ms: AtomicU64,
+    running: Mutex<Running>,
+    cancels_done: Notify,
+    shown: Mutex<Shown>,
+}
+
+/// The server connection that a cancel request reaches.
+#[derive(Debug, Default)]
+struct Running {
+    server: Option<Arc<ServerIdentity>>,
+    cancels_in_flight: u32,
+}
+
+/// What SHOW CLIENTS and SHOW QUERIES tell beside the phase.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub application_name: String,
+    pub pins: String,
+    pub statement: String,
+}
+
+impl ClientHandle {
+    pub fn enter(&self, phase: Phase) {
+        let since = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.phase_since_ms.store(since, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// The phase, and for how long.
+    #[must_use]
+    pub fn phase(&self) -> (Phase, Duration) {
+        let phase = match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Running,
+            _ => Phase::InTransaction,
+        };
+        let since = Duration::from_millis(self.phase_since_ms.load(Ordering::Relaxed));
+        (phase, self.connected_at.elapsed().saturating_sub(since))
+    }
+
+    pub fn show_statement(&self, sql: &[u8]) {
+        let end = sql.len().min(SHOWN_STATEMENT_BYTES_MAX);
+        let mut shown = self.shown.lock();
+        shown.statement.clear();
+        match std::str::from_utf8(&sql[..end]) {
+            Ok(text) => shown.statement.push_str(text),
+            Err(_) => shown.statement.push_str(&String::from_utf8_lossy(&sql[..end])),
+        }
+    }
+
+    pub fn show(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.shown.lock());
+    }
+
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.shown.lock().clone()
+    }
+
+    #[must_use]
+    pub fn server(&self) -> Option<Arc<ServerIdentity>> {
+        self.running.lock().server.clone()
+    }
+
+    /// From now on a cancel request of this client goes to `server`.
+    pub fn runs_on(&self, server: &Arc<ServerIdentity>) {
+        server.set_holder(Some(self.id));
+        self.running.lock().server = Some(Arc::clone(server));
+    }
+
+    /// From now on a cancel request reaches nothing. True if one was still on its way: then the
+    /// server must be asked for a sign of life before another client may use it.
+    pub async fn runs_nowhere(&self) -> bool {
+        {
+            let mut running = self.running.lock();
+            running.server = None;
+            if running.cancels_in_flight == 0 {
+                return false;
+            }
+        }
+        loop {
+            let done = self.cancels_done.notified();
+            if self.running.lock().cancels_in_flight == 0 {
+                return true;
+            }
+            done.await;
+        }
+    }
+
+    /// Cancels what the client runs at this moment, or nothing.
+    pub async fn cancel(&self) {
+        let server = {
+            let mut running = self.running.lock();
+            let Some(server) = running.server.clone() else { return };
+            running.cancels_in_flight += 1;
+            server
+        };
+        if let Err(error) = server.cancel().await {
+            tracing::warn!(client = %self.id, %error, "cannot pass on a cancel request");
+        }
+        self.running.lock().cancels_in_flight -= 1;
+        self.cancels_done.notify_waiters();
+    }
+}
+
+/// The clients of this process, by the process id that each was given for its cancel requests.
+#[derive(Debug, Default)]
+pub struct Clients {
+    by_process_id: DashMap<i32, Arc<ClientHandle>>,
+    next_id: AtomicU64,
+}
+
+/// A client's place in the registry, given up when the session ends.
+#[derive(Debug)]
+pub struct Registered {
+    clients: Arc<Clients>,
+    pub handle: Arc<ClientHandle>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.clients.by_process_id.remove(&self.handle.cancel_key.process_id);
+    }
+}
+
+impl Clients {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_process_id.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_process_id.is_empty()
+    }
+
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<ClientHandle>> {
+        let mut all: Vec<_> = self.by_process_id.iter().map(|entry| Arc::clone(entry.value())).collect();
+        all.sort_by_key(|handle| handle.id);
+        all
+    }
+
+    pub fn register(
+        self: &Arc<Self>,
+        role: &str,
+        database: &str,
+        peer: String,
+        minor: ProtocolMinor,
+    ) -> Registered {
+        let id = ClientId(self.next_id.fetch_add(1, Ordering::Relaxed) + 1);
+        // Clients may read it as a process id: positive, and different for each.
+        let process_id = i32::try_from(id.0 % PROCESS_IDS).map_or(1, |id| id + 1);
+        let handle = Arc::new(ClientHandle {
+            id,
+            database: database.to_owned(),
+            role: role.to_owned(),
+            peer,
+            connected_at: Instant::now(),
+            interrupts: Interrupts::default(),
+            cancel_key: CancelKey::generate(process_id, minor),
+            phase: AtomicU8::new(Phase::Idle as u8),
+            phase_since_ms: AtomicU64::new(0),
+            running: Mutex::default(),
+            cancels_done: Notify::new(),
+            shown: Mutex::default(),
+        });
+        self.by_process_id.insert(process_id, Arc::clone(&handle));
+        Registered { clients: Arc::clone(self), handle }
+    }
+
+    /// Serves a cancel request; a key that nobody has is ignored, as PostgreSQL does.
+    pub async fn cancel(&self, key: &CancelKey) {
+        let handle = self.by_process_id.get(&key.process_id).map(|entry| Arc::clone(entry.value()));
+        if let Some(handle) = handle
+            && handle.cancel_key == *key
+        {
+            handle.cancel().await;
+        }
+    }
+}

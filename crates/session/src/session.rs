@@ -1,0 +1,373 @@
+//! One client: waits for its messages and hands each to the protocol it belongs to.
+//!
+//! How statements are answered is in `simple` and `extended`; how server connections come and go
+//! in `attach`.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use herd_execute::{ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies};
+use herd_node::{Pool, PoolKey, Reported};
+use herd_plan::{Context as PlanContext, Query};
+use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::connect::Credential;
+use herd_wire::frame::Header;
+use herd_wire::message::{self, TransactionStatus};
+use smallvec::SmallVec;
+
+use crate::batch::Batch;
+use crate::gateway::Worker;
+use crate::link::Links;
+use crate::registry::{ClientHandle, Phase, Registered};
+use crate::settings::SessionSettings;
+use crate::statements::{Circumstances, ClientStatements};
+use crate::transaction::Transaction;
+use crate::trouble::{Ending, Trouble, protocol_violation};
+
+/// A client's read buffer above this is given back when the client falls silent.
+const READ_BUFFER_KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// What is known of a client once it has logged in.
+pub struct Login {
+    pub registered: Registered,
+    pub client: ClientConnection,
+    pub pool_key: PoolKey,
+    pub credential: Credential,
+    pub told: Reported,
+    pub settings: SessionSettings,
+    pub is_admin: bool,
+}
+
+pub struct Session {
+    pub(crate) worker: Arc<Worker>,
+    registered: Registered,
+    pub(crate) client: ClientConnection,
+    pub(crate) pool_key: PoolKey,
+    pub(crate) credential: Credential,
+    pub(crate) pools: SmallVec<[(NodeId, Arc<Pool>); 4]>,
+    /// The parameters as the client knows them.
+    pub(crate) told: Reported,
+    pub(crate) settings: SessionSettings,
+    pub(crate) statements: ClientStatements,
+    pub(crate) transaction: Transaction,
+    pub(crate) links: Links,
+    pub(crate) exchange: Exchange,
+    pub(crate) batch: Batch,
+    pub(crate) is_admin: bool,
+}
+
+/// What is between the client and the current link.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    pub(crate) replies: Replies,
+    /// For the server, not sent yet.
+    pub(crate) out: BytesMut,
+    output: Output,
+    /// The client has been told of an error in the exchange that broke.
+    pub(crate) told_error: bool,
+}
+
+impl Exchange {
+    /// The server will not answer any more.
+    pub(crate) fn abandon(&mut self) {
+        *self = Exchange::default();
+    }
+}
+
+/// What was heard while an exchange ran.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) events: SmallVec<[Event; 4]>,
+    pub(crate) status: Option<TransactionStatus>,
+    pub(crate) failed: bool,
+}
+
+impl Session {
+    #[must_use]
+    pub fn new(worker: Arc<Worker>, login: Login) -> Session {
+        let statements_max = worker.gateway.config.load().limits.client_statements_max;
+        Session {
+            worker,
+            registered: login.registered,
+            client: login.client,
+            pool_key: login.pool_key,
+            credential: login.credential,
+            pools: SmallVec::new(),
+            told: login.told,
+            settings: login.settings,
+            statements: ClientStatements::new(statements_max),
+            transaction: Transaction::None,
+            links: Links::default(),
+            exchange: Exchange::default(),
+            batch: Batch::default(),
+            is_admin: login.is_admin,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<ClientHandle> {
+        &self.registered.handle
+    }
+
+    /// Serves the client until it leaves or is told to.
+    pub async fn run(mut self) {
+        let ending = loop {
+            if let Err(ending) = self.serve_message().await {
+                break ending;
+            }
+        };
+        self.end(ending).await;
+    }
+
+    async fn serve_message(&mut self) -> Result<(), Ending> {
+        let header = self.next_message().await?;
+        let frame = self.take_frame(header);
+        self.handle().enter(Phase::Running);
+        let served = match header.tag {
+            b'Q' => self.simple_query(&frame).await,
+            b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S' => {
+                self.extended_message(header.tag, &frame).await
+            }
+            b'F' => self.function_call(&frame).await,
+            // What is left of a COPY that failed.
+            b'd' | b'c' | b'f' => Ok(()),
+            b'X' => Err(Ending::ClientLeft),
+            tag => Err(Ending::Fatal(ClientError::fatal(
+                SqlState::PROTOCOL_VIOLATION,
+                format!("invalid frontend message type {tag}"),
+            ))),
+        };
+        self.reuse(frame);
+        served
+    }
+
+    async fn next_message(&mut self) -> Result<Header, Ending> {
+        loop {
+            let header = Header::peek(&self.client.read);
+            if let Some(header) = header.map_err(|e| Ending::Fatal(protocol_violation(&e)))? {
+                if header.frame_bytes <= self.client.read.len() {
+                    return Ok(header);
+                }
+                self.check_length(header)?;
+            }
+            self.wait_for_client().await?;
+        }
+    }
+
+    fn check_length(&self, header: Header) -> Result<(), Ending> {
+        let bytes_max = self.worker.gateway.config.load().limits.message_bytes_max;
+        if header.frame_bytes <= bytes_max || header.tag == b'd' {
+            return Ok(());
+        }
+        let error = ClientError::fatal(
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            format!("a message of {} bytes is too long", header.frame_bytes),
+        );
+        let hint = format!("limits.message_bytes_max is {bytes_max} bytes.");
+        Err(Ending::Fatal(error.with_hint(hint)))
+    }
+
+    fn take_frame(&mut self, header: Header) -> BytesMut {
+        if self.client.read.len() == header.frame_bytes {
+            std::mem::take(&mut self.client.read)
+        } else {
+            self.client.read.split_to(header.frame_bytes)
+        }
+    }
+
+    /// The buffer of the message just served takes the next one, if nothing else has come.
+    fn reuse(&mut self, mut frame: BytesMut) {
+        if self.client.read.capacity() == 0 && frame.capacity() <= READ_BUFFER_KEPT_BYTES_MAX {
+            frame.clear();
+            self.client.read = frame;
+        }
+    }
+
+    /// Waits for the client's next bytes. Meanwhile, what pinned servers say unasked is passed on.
+    async fn wait_for_client(&mut self) -> Result<(), Ending> {
+        if self.client.read.is_empty() {
+            let idle = matches!(self.transaction.status(), TransactionStatus::Idle);
+            self.handle().enter(if idle { Phase::Idle } else { Phase::InTransaction });
+        }
+        loop {
+            match std::future::poll_fn(|cx| self.poll_idle(cx)).await {
+                Woken::Client(Ok(0) | Err(_)) => return Err(Ending::ClientLeft),
+                Woken::Client(Ok(_)) => return Ok(()),
+                Woken::Servers => self.pass_unasked().await?,
+                Woken::Interrupt(interrupt) => return Err(self.interrupted(interrupt)),
+            }
+        }
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        if let Poll::Ready(read) = self.client.poll_read(cx) {
+            return Poll::Ready(Woken::Client(read));
+        }
+        for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
+            if link.lease.connection().poll_read(cx).is_ready() {
+                return Poll::Ready(Woken::Servers);
+            }
+        }
+        let at_boundary = matches!(self.transaction, Transaction::None) && self.batch.is_empty();
+        let wanted: &[Interrupt] = if at_boundary {
+            &[Interrupt::Terminate, Interrupt::IdleClient, Interrupt::Drain]
+        } else {
+            &[Interrupt::Terminate, Interrupt::IdleInTransaction]
+        };
+        self.handle().interrupts.poll(cx, wanted).map(Woken::Interrupt)
+    }
+
+    fn interrupted(&self, interrupt: Interrupt) -> Ending {
+        let error = match interrupt {
+            Interrupt::Terminate | Interrupt::QueryTimeout => return Ending::Terminated,
+            Interrupt::Drain => ClientError::fatal(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command",
+            )
+            .with_hint("Herd is being drained; connect again."),
+            Interrupt::IdleInTransaction => ClientError::fatal(
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+            Interrupt::IdleClient => ClientError::fatal(
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+        };
+        Ending::Fatal(error)
+    }
+
+    /// Notifications, notices and parameter changes of connections that stay with the client.
+    async fn pass_unasked(&mut self) -> Result<(), Ending> {
+        let interrupts = &self.registered.handle.interrupts;
+        let mut lost = None;
+        for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
+            let server = link.lease.connection();
+            let mut output = Output::default();
+            let walked = Replies::default().walk(&server.read, &mut output);
+            let Ok(consumed) = walked else {
+                lost = Some(server.node_name().to_owned());
+                continue;
+            };
+            if consumed == 0 && server.read.is_empty() {
+                lost = Some(server.node_name().to_owned());
+                continue;
+            }
+            let bytes = output.bytes(&server.read, consumed);
+            self.client.write(bytes, interrupts).await.map_err(gone)?;
+            server.read.advance(consumed);
+        }
+        match lost {
+            None => Ok(()),
+            Some(node) => Err(Ending::Fatal(ClientError::fatal(
+                SqlState::CONNECTION_FAILURE,
+                format!("the connection to node \"{node}\" was closed by the server"),
+            ))),
+        }
+    }
+
+    /// Understands a query string under the session's circumstances.
+    pub(crate) fn understand(&self, sql: &[u8], types: &[u32]) -> Result<Query, ClientError> {
+        let catalog = self.worker.gateway.catalog();
+        let context = PlanContext {
+            catalog: &catalog,
+            search_path: self.settings.search_path(),
+            auto_fragment: self.settings.auto_fragment(),
+            parameter_types: types,
+        };
+        self.worker.planner.lock().understand(sql, &context)
+    }
+
+    pub(crate) fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            catalog_version: self.worker.gateway.catalog().version(),
+            search_path: self.settings.search_path().clone(),
+        }
+    }
+
+    /// Sends what is to be sent to the current link and passes on what it answers.
+    pub(crate) async fn relay(&mut self) -> Result<Heard, Trouble> {
+        let mut heard = Heard::default();
+        let Some(link) = &mut self.links.current else {
+            return self.answer_alone().await.map(|()| heard);
+        };
+        let relay = Relay {
+            server: link.lease.connection(),
+            client: &mut self.client,
+            replies: &mut self.exchange.replies,
+            out: &mut self.exchange.out,
+            output: &mut self.exchange.output,
+            interrupts: &self.registered.handle.interrupts,
+        };
+        let relayed = relay.run(|event| heard.hear(event)).await;
+        self.exchange.told_error = heard.failed;
+        self.registered.handle.interrupts.lower(Interrupt::QueryTimeout);
+        relayed?;
+        self.answer_alone().await?;
+        if let Some(link) = &mut self.links.current {
+            let reported = &link.lease.connection().reported;
+            if !self.told.is_same(reported) {
+                self.told = reported.clone();
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Answers of Herd's own that no server reply stands before.
+    async fn answer_alone(&mut self) -> Result<(), Trouble> {
+        let mut answers = BytesMut::new();
+        self.exchange.replies.take_answers(&mut answers);
+        self.write(&answers).await.map_err(Trouble::End)
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Ending> {
+        let interrupts = &self.registered.handle.interrupts;
+        self.client.write(bytes, interrupts).await.map_err(gone)
+    }
+
+    async fn end(mut self, ending: Ending) {
+        if let Ending::Fatal(error) = &ending {
+            let mut out = BytesMut::new();
+            herd_wire::error::put_error(&mut out, error);
+            // The client may be gone; the session ends either way.
+            let _ = self.write(&out).await;
+        }
+        tracing::debug!(client = %self.handle().id, ?ending, "session ended");
+        self.abandon_links().await;
+    }
+}
+
+enum Woken {
+    Client(std::io::Result<usize>),
+    Servers,
+    Interrupt(Interrupt),
+}
+
+fn gone(lost: ClientLost) -> Ending {
+    match lost {
+        ClientLost::Gone | ClientLost::Io(_) => Ending::ClientLeft,
+        ClientLost::Interrupted => Ending::Terminated,
+    }
+}
+
+impl Heard {
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Ready(status) => self.status = Some(*status),
+            Event::Error(_) => {
+                self.failed = true;
+                self.events.push(event.clone());
+            }
+            Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
+            Event::CopyIn | Event::Parameter { .. } => {}
+        }
+    }
+}
+
+/// The text of a simple query: everything before its closing zero byte.
+pub(crate) fn query_text(frame: &[u8]) -> Result<&[u8], Ending> {
+    let mut reader = message::Reader::new(&frame[herd_wire::frame::HEADER_BYTES..]);
+    let text = reader.string().map_err(|e| Ending::Fatal(protocol_violation(&e)))?;
+    reader.end().map_err(|e| Ending::Fatal(protocol_violation(&e)))?;
+    Ok(text)
+}

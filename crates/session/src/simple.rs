@@ -1,0 +1,378 @@
+//! The simple query protocol: one text, one answer, one ReadyForQuery.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use herd_execute::{Expected, Shown};
+use herd_plan::{
+    Action, Forward, NoParameters, Part, Plan, PreparedCommand, Query, SettingCommand,
+    TransactionCommand, Understood, Values,
+};
+use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::message::{self, TransactionStatus};
+
+use crate::batch::Conclusion;
+use crate::inline;
+use crate::local::{describe_action, has_rows};
+use crate::session::{Session, query_text};
+use crate::transaction::Transaction;
+use crate::trouble::{Ending, Trouble};
+
+/// A text that no server accepts, to make its transaction fail as Herd's own refusal must.
+pub(crate) const REFUSED_SQL: &[u8] = b"herd refused the statement";
+
+impl Session {
+    pub(crate) async fn simple_query(&mut self, frame: &[u8]) -> Result<(), Ending> {
+        let sql = query_text(frame)?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
+        if !self.batch.is_empty() {
+            self.flush_batch().await?;
+        }
+        self.handle().show_statement(sql);
+        let timer = self.worker.gateway.metrics.start();
+        let answered = self.answer_query(frame, sql).await;
+        self.worker.gateway.metrics.stop_simple(&timer, &answered);
+        match answered {
+            Ok(()) => Ok(()),
+            Err(trouble) => self.conclude(trouble).await,
+        }
+    }
+
+    async fn answer_query(&mut self, frame: &[u8], sql: &[u8]) -> Result<(), Trouble> {
+        let query = match self.understand(sql, &[]) {
+            Ok(query) => query,
+            // Whatever it is, the server says what a failed transaction says.
+            Err(_) if self.is_failed_on_server() => return self.forward_here(frame).await,
+            Err(error) => return Err(error.into()),
+        };
+        match query {
+            Query::Empty => self.complete(&message::EMPTY_QUERY).await,
+            Query::One(understood) => self.answer_statement(frame, sql, &understood).await,
+            Query::Several(parts) => self.answer_several(frame, sql, parts).await,
+        }
+    }
+
+    async fn answer_statement(
+        &mut self,
+        frame: &[u8],
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        let plan = &understood.plan;
+        self.check_not_void(plan)?;
+        if self.is_failed_on_server() && !matches!(plan.action, Action::Transaction(_)) {
+            return self.forward_here(frame).await;
+        }
+        match &plan.action {
+            Action::Forward(forward) if forward.inline.is_empty() => {
+                let (node, binds) = self.place(forward, sql, understood)?;
+                self.forward(node, binds, frame, plan, sql).await
+            }
+            Action::Forward(forward) => {
+                let (node, binds) = self.place(forward, sql, understood)?;
+                let inlined = inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
+                let mut frame = BytesMut::new();
+                message::query(&mut frame, &inlined);
+                self.forward(node, binds, &frame, plan, sql).await
+            }
+            Action::Transaction(command) => self.transaction_command(command, frame, plan, sql).await,
+            Action::Setting(SettingCommand::DiscardAll) => {
+                let tag = self.discard_all().await?;
+                self.complete_command(tag).await
+            }
+            Action::Setting(_) => {
+                let node = self.node_for_settings();
+                self.forward(node, false, frame, plan, sql).await
+            }
+            Action::Prepared(command) => self.prepared_command(command, sql, understood).await,
+            _ => {
+                let mut answer = BytesMut::new();
+                if has_rows(&plan.action) {
+                    describe_action(&plan.action, &mut answer);
+                }
+                self.answer_locally(plan, sql, understood, &mut answer)?;
+                self.complete(&answer).await
+            }
+        }
+    }
+
+    /// The node that can answer, and whether the transaction belongs to it from then on.
+    pub(crate) fn place(
+        &self,
+        forward: &Forward,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(NodeId, bool), ClientError> {
+        let values =
+            Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
+        let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+        Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
+    }
+
+    /// Sends a simple query to a node as it is and passes on the answer.
+    async fn forward(
+        &mut self,
+        node: NodeId,
+        binds: bool,
+        frame: &[u8],
+        plan: &Plan,
+        sql: &[u8],
+    ) -> Result<(), Trouble> {
+        self.attach(node).await?;
+        if binds {
+            self.transaction.bind();
+        }
+        self.exchange.out.extend_from_slice(frame);
+        self.exchange.replies.expect(Expected::Query { token: None });
+        let heard = self.relay().await?;
+        if !heard.failed {
+            self.apply(plan, sql);
+        }
+        self.settle(&heard).await
+    }
+
+    /// To the node where the transaction is, without a thought.
+    async fn forward_here(&mut self, frame: &[u8]) -> Result<(), Trouble> {
+        self.exchange.out.extend_from_slice(frame);
+        self.exchange.replies.expect(Expected::Query { token: None });
+        let heard = self.relay().await?;
+        self.settle(&heard).await
+    }
+
+    pub(crate) fn node_for_settings(&self) -> NodeId {
+        let link = self.links.current.as_ref().or(self.links.kept.first());
+        link.map_or_else(|| self.worker.gateway.catalog().home(), crate::link::Link::node)
+    }
+
+    async fn transaction_command(
+        &mut self,
+        command: &TransactionCommand,
+        frame: &[u8],
+        plan: &Plan,
+        sql: &[u8],
+    ) -> Result<(), Trouble> {
+        if let Some(tag) = self.answer_promise(command, sql) {
+            return self.complete_command(tag).await;
+        }
+        self.batch.conclusion = Conclusion::of(plan, self.batch.conclusion);
+        let node = self.node_for_settings();
+        self.forward(node, false, frame, plan, sql).await
+    }
+
+    /// Transaction commands that no node has to hear of; returns the command tag.
+    pub(crate) fn answer_promise(
+        &mut self,
+        command: &TransactionCommand,
+        sql: &[u8],
+    ) -> Option<&'static str> {
+        match (command, &self.transaction) {
+            (TransactionCommand::Begin, Transaction::None) => {
+                self.transaction = Transaction::Promised { begin: sql.to_vec() };
+                let is_start = sql.trim_ascii_start().first().is_some_and(|b| b | 0x20 == b's');
+                Some(if is_start { "START TRANSACTION" } else { "BEGIN" })
+            }
+            (TransactionCommand::Commit { chain: false }, Transaction::Promised { .. }) => {
+                self.transaction = Transaction::None;
+                Some("COMMIT")
+            }
+            (
+                TransactionCommand::Rollback { chain: false },
+                Transaction::Promised { .. } | Transaction::Void,
+            )
+            | (TransactionCommand::Commit { chain: false }, Transaction::Void) => {
+                self.transaction = Transaction::None;
+                self.settings.roll_back();
+                Some("ROLLBACK")
+            }
+            _ => None,
+        }
+    }
+
+    /// A query string of several statements is one transaction: it runs whole on one node.
+    async fn answer_several(
+        &mut self,
+        frame: &[u8],
+        sql: &[u8],
+        parts: Vec<Part>,
+    ) -> Result<(), Trouble> {
+        if self.is_failed_on_server() {
+            return self.forward_here(frame).await;
+        }
+        let mut node = None;
+        let mut binds = false;
+        let mut plans: Vec<(Arc<Plan>, &[u8])> = Vec::with_capacity(parts.len());
+        for part in parts {
+            let understood = part.understood?;
+            self.check_not_void(&understood.plan)?;
+            let text = &sql[part.span];
+            if let Some(wanted) = self.place_part(&understood, text)? {
+                if node.is_some_and(|node| node != wanted) {
+                    return Err(Trouble::Refused(several_nodes()));
+                }
+                node = Some(wanted);
+                binds = true;
+            }
+            plans.push((understood.plan, text));
+        }
+        let node = node.unwrap_or_else(|| self.node_for_settings());
+        self.attach(node).await?;
+        if binds {
+            self.transaction.bind();
+        }
+        self.exchange.out.extend_from_slice(frame);
+        self.exchange.replies.expect(Expected::Query { token: None });
+        let heard = self.relay().await?;
+        if !heard.failed {
+            for (plan, text) in &plans {
+                self.apply(plan, text);
+            }
+        }
+        self.settle(&heard).await
+    }
+
+    /// The node that a part insists on, if it does.
+    fn place_part(
+        &self,
+        understood: &Understood,
+        text: &[u8],
+    ) -> Result<Option<NodeId>, ClientError> {
+        match &understood.plan.action {
+            Action::Forward(forward) if forward.inline.is_empty() => {
+                let (node, binds) = self.place(forward, text, understood)?;
+                Ok(binds.then_some(node))
+            }
+            Action::Transaction(_) => Ok(None),
+            Action::Setting(SettingCommand::DiscardAll) => Err(not_among_others("DISCARD ALL")),
+            Action::Setting(_) => Ok(None),
+            Action::Prepared(PreparedCommand::DeallocateAll) => {
+                Err(not_among_others("DEALLOCATE ALL"))
+            }
+            Action::Prepared(_) => Err(not_among_others("PREPARE, EXECUTE or DEALLOCATE")),
+            _ => Err(not_among_others("a command of Herd's own")),
+        }
+    }
+
+    pub(crate) fn is_failed_on_server(&self) -> bool {
+        matches!(self.transaction, Transaction::Open { failed: true, .. })
+    }
+
+    /// A transaction that failed before any node heard of it, or whose node was lost.
+    pub(crate) fn check_not_void(&self, plan: &Plan) -> Result<(), ClientError> {
+        let ends = matches!(
+            plan.action,
+            Action::Transaction(TransactionCommand::Commit { .. } | TransactionCommand::Rollback { .. })
+        );
+        if ends || !matches!(self.transaction, Transaction::Void) {
+            return Ok(());
+        }
+        Err(ClientError::error(
+            SqlState::IN_FAILED_SQL_TRANSACTION,
+            "current transaction is aborted, commands ignored until end of transaction block",
+        ))
+    }
+
+    pub(crate) async fn complete_command(&mut self, tag: &str) -> Result<(), Trouble> {
+        let mut answer = BytesMut::new();
+        message::command_complete(&mut answer, tag);
+        self.complete(&answer).await
+    }
+
+    /// An answer of Herd's own to a simple query.
+    async fn complete(&mut self, answer: &[u8]) -> Result<(), Trouble> {
+        let mut out = BytesMut::from(answer);
+        message::ready(&mut out, self.transaction.status());
+        self.write(&out).await.map_err(Trouble::End)
+    }
+
+    /// Tells the client what went wrong with a simple query, and makes the transaction fail.
+    async fn conclude(&mut self, trouble: Trouble) -> Result<(), Ending> {
+        let mut trouble = trouble;
+        // Telling one trouble can meet another: a node that is lost meanwhile.
+        loop {
+            let error = self.describe_trouble(trouble)?;
+            match self.fail(error).await {
+                Ok(()) => return Ok(()),
+                Err(next) => trouble = next,
+            }
+        }
+    }
+
+    /// The ErrorResponse for the client; what the trouble has broken is put in order.
+    pub(crate) fn describe_trouble(&mut self, trouble: Trouble) -> Result<Bytes, Ending> {
+        let mut out = BytesMut::new();
+        match trouble {
+            Trouble::End(ending) => return Err(ending),
+            Trouble::Refused(error) => herd_wire::error::put_error(&mut out, &error),
+            Trouble::Server(body) => {
+                message::frame(&mut out, b'E', |out| out.extend_from_slice(&body));
+            }
+            Trouble::NodeLost(error) => {
+                let told = self.lose_node(&error)?;
+                if let Some(error) = told {
+                    herd_wire::error::put_error(&mut out, &error);
+                }
+            }
+        }
+        Ok(out.freeze())
+    }
+
+    async fn fail(&mut self, error: Bytes) -> Result<(), Trouble> {
+        match &self.transaction {
+            Transaction::Open { failed: false, .. } => {
+                message::query(&mut self.exchange.out, REFUSED_SQL);
+                self.exchange.replies.expect(Expected::Refusal(error));
+                self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
+                let heard = self.relay().await?;
+                return self.settle(&heard).await;
+            }
+            Transaction::Promised { .. } => self.transaction = Transaction::Void,
+            _ => {}
+        }
+        if matches!(self.transaction, Transaction::None) {
+            self.settings.roll_back();
+            self.release().await;
+        }
+        self.complete(&error).await
+    }
+
+    /// Function calls by OID, which is home's.
+    pub(crate) async fn function_call(&mut self, frame: &[u8]) -> Result<(), Ending> {
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
+        let called = async {
+            let void = matches!(self.transaction.status(), TransactionStatus::Failed);
+            if void && self.links.current.is_none() {
+                return Err(Trouble::Refused(aborted()));
+            }
+            let home = self.worker.gateway.catalog().home();
+            self.attach(home).await?;
+            self.transaction.bind();
+            self.forward_here(frame).await
+        };
+        match called.await {
+            Ok(()) => Ok(()),
+            Err(trouble) => self.conclude(trouble).await,
+        }
+    }
+}
+
+pub(crate) fn aborted() -> ClientError {
+    ClientError::error(
+        SqlState::IN_FAILED_SQL_TRANSACTION,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+}
+
+fn several_nodes() -> ClientError {
+    ClientError::unsupported("the statements of this query string need more than one node")
+        .with_detail("A query string of several statements is one transaction.")
+        .with_hint("Send the statements one by one.")
+}
+
+fn not_among_others(what: &str) -> ClientError {
+    ClientError::unsupported(format!("{what} cannot be one of several statements in a query string"))
+        .with_hint("Send the statements one by one.")
+}

@@ -1,0 +1,87 @@
+//! Where a session's transaction stands.
+//!
+//! BEGIN is lazy: no node hears of a transaction before a statement needs one. As long as a
+//! transaction has done nothing but set things up, it can still move to another node.
+
+use herd_wire::message::TransactionStatus;
+
+/// Set-up statements that are remembered so that a transaction can move.
+const PREAMBLE_STATEMENTS_MAX: usize = 32;
+
+#[derive(Debug, Default)]
+pub enum Transaction {
+    #[default]
+    None,
+    /// BEGIN was said; no node has heard of it.
+    Promised { begin: Vec<u8> },
+    /// It failed before any node heard of it, or its node was lost.
+    Void,
+    /// Open on the session's current link.
+    Open { movable: Option<Movable>, failed: bool },
+}
+
+/// What must be said again on another node.
+#[derive(Debug)]
+pub struct Movable {
+    pub begin: Vec<u8>,
+    pub preamble: Vec<Vec<u8>>,
+}
+
+impl Transaction {
+    #[must_use]
+    pub fn status(&self) -> TransactionStatus {
+        match self {
+            Transaction::None => TransactionStatus::Idle,
+            Transaction::Promised { .. } => TransactionStatus::InBlock,
+            Transaction::Void => TransactionStatus::Failed,
+            Transaction::Open { failed: false, .. } => TransactionStatus::InBlock,
+            Transaction::Open { failed: true, .. } => TransactionStatus::Failed,
+        }
+    }
+
+    /// A promise is kept: the node is told BEGIN.
+    pub fn open(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(self) {
+            Transaction::Promised { begin } => {
+                let movable = Some(Movable { begin: begin.clone(), preamble: Vec::new() });
+                *self = Transaction::Open { movable, failed: false };
+                Some(begin)
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// From now on it belongs to its node.
+    pub fn bind(&mut self) {
+        if let Transaction::Open { movable, .. } = self {
+            *movable = None;
+        }
+    }
+
+    /// A statement that only set things up has succeeded.
+    pub fn remember(&mut self, statement: &[u8]) {
+        let Transaction::Open { movable: Some(known), .. } = self else { return };
+        if known.preamble.len() < PREAMBLE_STATEMENTS_MAX {
+            known.preamble.push(statement.to_vec());
+        } else {
+            self.bind();
+        }
+    }
+
+    /// What the server's ReadyForQuery says.
+    pub fn note(&mut self, status: TransactionStatus) {
+        match (status, &mut *self) {
+            (TransactionStatus::Idle, _) => *self = Transaction::None,
+            (status, Transaction::Open { failed, .. }) => {
+                *failed = status == TransactionStatus::Failed;
+            }
+            (status, _) => {
+                let failed = status == TransactionStatus::Failed;
+                *self = Transaction::Open { movable: None, failed };
+            }
+        }
+    }
+}
