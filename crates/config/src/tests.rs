@@ -44,6 +44,12 @@ fn every_commented_setting_is_the_default() {
     assert_eq!(Config::parse(&text), Ok(defaults()));
 }
 
+#[test]
+fn the_file_of_the_containers_is_valid() {
+    let config = Config::parse(include_str!("../../../docker/proxy.toml")).unwrap();
+    assert_eq!(config.nodes.len(), 3);
+}
+
 /// The reader of the file lists what it knows when it meets an unknown key.
 #[test]
 fn every_setting_is_documented() {
