@@ -4,8 +4,9 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use ring::{digest, hmac, pbkdf2};
-use stringprep::saslprep;
 use subtle::ConstantTimeEq;
+
+use super::saslprep::prepare;
 
 pub(super) const KEY_BYTES: usize = digest::SHA256_OUTPUT_LEN;
 
@@ -59,14 +60,6 @@ impl Eq for ScramKeys {}
 impl fmt::Debug for ScramKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ScramKeys(…)")
-    }
-}
-
-/// A password as SCRAM hashes it: normalised where it can be, else as it is, like PostgreSQL.
-fn prepare(password: &str) -> std::borrow::Cow<'_, str> {
-    match saslprep(password) {
-        Ok(prepared) if !prepared.is_empty() => prepared,
-        _ => password.into(),
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod error;
 mod keys;
 mod message;
+mod saslprep;
 mod server;
 #[cfg(test)]
 mod tests;
