@@ -1,0 +1,53 @@
+-- Errors as psql draws them: with the line and the caret under the right character.
+\set VERBOSITY default
+SELECT nothing;
+SELECT 1,
+       žluť,
+       2;
+  SELECT * FROM   nowhere   WHERE a = 1;
+SELECT 'a' + 1;
+INSERT INTO pg_class (wrong) VALUES (1);
+SELECT f(1) FROM (SELECT 1) x;
+SELECT 1 WHERE ;
+SELECT (1;
+SELECT 'x'::int, 1;
+SELECT 1; SELECT oops; SELECT 2;
+BEGIN;
+SELECT 1/0;
+SELECT 'not any more';
+SAVEPOINT a;
+COMMIT;
+ROLLBACK;
+BEGIN;
+BEGIN;
+SAVEPOINT s;
+SELECT 1/0;
+ROLLBACK TO s;
+SELECT 'again';
+RELEASE s;
+ROLLBACK TO s;
+ROLLBACK;
+FETCH nothing;
+EXECUTE nothing;
+DEALLOCATE nothing;
+CLOSE nothing;
+SET nothing = 1;
+SHOW nothing;
+SET work_mem = 'a lot';
+RESET nothing;
+SET ROLE nobody;
+DROP TABLE nowhere;
+DROP TABLE IF EXISTS nowhere;
+ALTER TABLE nowhere ADD x int;
+CREATE TABLE dup (a int, a int);
+COPY nowhere FROM STDIN;
+LOCK TABLE nowhere;
+VACUUM nowhere;
+BEGIN;
+VACUUM;
+ROLLBACK;
+COMMENT ON TABLE nowhere IS 'x';
+CALL nothing();
+SELECT pg_catalog.nothing(1, 'x');
+MERGE INTO nowhere USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE;
+garbage in;
