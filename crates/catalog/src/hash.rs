@@ -14,12 +14,14 @@ pub const PARTITION_SEED: u64 = 0x7A5B_2236_7996_DCFD;
 /// The hash of a key, whose remainder by the modulus tells the partition. NULL columns do not
 /// take part.
 #[must_use]
+#[inline]
 pub fn partition_hash(key: &[Option<KeyValue>]) -> u64 {
     key.iter().flatten().fold(0, |hash, value| combine(hash, extended_hash(value, PARTITION_SEED)))
 }
 
 /// What the type's extended hash function returns: `hashint8extended`, `hashtextextended`, …
 #[must_use]
+#[inline]
 pub fn extended_hash(value: &KeyValue, seed: u64) -> u64 {
     match value {
         KeyValue::Bool(value) => lookup3::hash_u32(u32::from(*value), seed),
@@ -33,6 +35,7 @@ pub fn extended_hash(value: &KeyValue, seed: u64) -> u64 {
 }
 
 /// `hashint8extended`, which agrees with int4's and int2's on their values.
+#[inline]
 fn hash_int(value: i64, seed: u64) -> u64 {
     let low = value as u32;
     let high = (value >> 32) as u32;

@@ -20,7 +20,8 @@ pub(super) fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
     state.finish()
 }
 
-/// `hash_bytes_uint32_extended`.
+/// `hash_bytes_uint32_extended`. Inlined, so that the state after a constant seed is a constant.
+#[inline]
 pub(super) fn hash_u32(value: u32, seed: u64) -> u64 {
     let mut state = State::new(size_of::<u32>() as u32, seed);
     state.a = state.a.wrapping_add(value);

@@ -117,12 +117,15 @@ fn boolean(text: &[u8]) -> Result<bool, KeyError> {
 }
 
 fn uuid(text: &[u8]) -> Result<[u8; 16], KeyError> {
+    if let Some(value) = usual_uuid(text) {
+        return Ok(value);
+    }
     let braced = text.first() == Some(&b'{');
     let mut rest = if braced { &text[1..] } else { text };
     let mut value = [0; 16];
     for (index, byte) in value.iter_mut().enumerate() {
         let [high, low, after @ ..] = rest else { return Err(KeyError::Invalid) };
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+        *byte = hex_byte(*high, *low)?;
         rest = after;
         if index % 2 == 1 && index < 15 {
             rest = rest.strip_prefix(b"-").unwrap_or(rest);
@@ -132,14 +135,41 @@ fn uuid(text: &[u8]) -> Result<[u8; 16], KeyError> {
     if rest == end { Ok(value) } else { Err(KeyError::Invalid) }
 }
 
-fn hex_digit(byte: u8) -> Result<u8, KeyError> {
-    match byte {
-        b'0'..=b'9' => Ok(byte - b'0'),
-        b'a'..=b'f' => Ok(byte - b'a' + 10),
-        b'A'..=b'F' => Ok(byte - b'A' + 10),
-        _ => Err(KeyError::Invalid),
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`
+fn usual_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let text: &[u8; 36] = text.try_into().ok()?;
+    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
+        return None;
     }
+    let mut seen = 0;
+    let value = PAIRS.map(|at| {
+        let (high, low) = (HEX[usize::from(text[at])], HEX[usize::from(text[at + 1])]);
+        seen |= high | low;
+        high << 4 | low
+    });
+    (seen != NO_HEX).then_some(value)
 }
+
+fn hex_byte(high: u8, low: u8) -> Result<u8, KeyError> {
+    let (high, low) = (HEX[usize::from(high)], HEX[usize::from(low)]);
+    if high | low == NO_HEX { Err(KeyError::Invalid) } else { Ok(high << 4 | low) }
+}
+
+const NO_HEX: u8 = 0xFF;
+
+/// The value of each hexadecimal digit.
+static HEX: [u8; 256] = {
+    let mut table = [NO_HEX; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        table[digit as usize] = value as u8;
+        table[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 fn bytea(text: &[u8]) -> Result<KeyBytes, KeyError> {
     match text {
@@ -155,7 +185,7 @@ fn bytea_hex(mut hex: &[u8]) -> Result<KeyBytes, KeyError> {
             [] => return Ok(bytes),
             [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] => hex = rest,
             [high, low, rest @ ..] => {
-                bytes.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
+                bytes.push(hex_byte(*high, *low)?);
                 hex = rest;
             }
             [_] => return Err(KeyError::Invalid),
@@ -218,8 +248,8 @@ fn decimal(negative: bool, number: &[u8]) -> Result<Decimal, KeyError> {
         [_, digits @ ..] => decimal_exponent(digits)?,
     };
     let whole = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
-    let decimals: KeyBytes =
-        [&mantissa[..whole], mantissa.get(whole + 1..).unwrap_or_default()].concat().into();
+    let mut decimals = KeyBytes::from_slice(&mantissa[..whole]);
+    decimals.extend_from_slice(mantissa.get(whole + 1..).unwrap_or_default());
     if decimals.is_empty() || !decimals.iter().all(u8::is_ascii_digit) {
         return Err(KeyError::Invalid);
     }
