@@ -25,8 +25,8 @@ final class Metadata {
         }
     }
 
-    @Run.Test
-    static void a_objectsToDescribe() throws SQLException {
+    /** Runs before the tests. */
+    static void prepare() throws SQLException {
         try (Connection connection = Database.connect()) {
             Database.run(connection, "CREATE TABLE author (id bigint PRIMARY KEY, name text NOT NULL DEFAULT 'x'); COMMENT ON TABLE author IS 'who writes'");
             Database.run(connection, "CREATE TABLE article (id serial PRIMARY KEY, author bigint REFERENCES author ON DELETE CASCADE, title varchar(80))");

@@ -8,7 +8,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 
-/** Runs every method marked {@link Test} of the test classes and counts; needs nothing but a JDK. */
+/** Runs every method marked {@link Test} of the test classes, after their {@code prepare} if they have one, and counts. */
 public final class Run {
     @Retention(RetentionPolicy.RUNTIME)
     @interface Test {}
@@ -26,6 +26,11 @@ public final class Run {
             Database.freshSchema();
             Method[] methods = tests.getDeclaredMethods();
             Arrays.sort(methods, Comparator.comparing(Method::getName));
+            for (Method method : methods) {
+                if (method.getName().equals("prepare")) {
+                    method.invoke(null);
+                }
+            }
             for (Method method : methods) {
                 if (method.isAnnotationPresent(Test.class)) {
                     perform(tests, method);

@@ -110,7 +110,7 @@ async fn transactions_commit_roll_back_and_nest() {
         .await
         .unwrap();
     outer.execute("INSERT INTO kept VALUES ($1)", &[&1]).await.unwrap();
-    let inner = outer.savepoint("inner").await.unwrap();
+    let inner = outer.savepoint("nested").await.unwrap();
     let refused = inner.execute("INSERT INTO kept VALUES ($1)", &[&1]).await.unwrap_err();
     assert_eq!(refused.code(), Some(&SqlState::UNIQUE_VIOLATION));
     inner.rollback().await.unwrap();
