@@ -1,6 +1,7 @@
 //! Runs a plan on nodes: what is sent, what must come back, and what of it the client sees.
 
 mod client;
+pub mod copy;
 mod interrupt;
 mod relay;
 mod replies;

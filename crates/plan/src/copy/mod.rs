@@ -74,24 +74,19 @@ fn table_plan(
             Ok(forward(Target::Everywhere, "every node has all of the reference table"))
         }
         (Direction::To, TableKind::Fragmented(fragmentation)) => {
-            let node = only_node(fragmentation).ok_or_else(|| out_of_several_nodes(table))?;
+            let node = fragmentation.single_node().ok_or_else(|| out_of_several_nodes(table))?;
             copy_out(sql, copy, table, &columns, node)
         }
         (Direction::From, TableKind::Reference) => {
             into_reference(sql, copy, table, columns, context)
         }
-        (Direction::From, TableKind::Fragmented(fragmentation)) => match only_node(fragmentation) {
-            Some(node) => Ok(forward(Target::Node(node), "all fragments are on one node")),
-            None => into_fragments(sql, copy, table, fragmentation, columns),
-        },
+        (Direction::From, TableKind::Fragmented(fragmentation)) => {
+            match fragmentation.single_node() {
+                Some(node) => Ok(forward(Target::Node(node), "all fragments are on one node")),
+                None => into_fragments(sql, copy, table, fragmentation, columns),
+            }
+        }
     }
-}
-
-/// The node that has all fragments, if one has.
-fn only_node(fragmentation: &Fragmentation) -> Option<NodeId> {
-    let mut nodes = fragmentation.fragments().iter().map(|fragment| fragment.primary);
-    let first = nodes.next()?;
-    nodes.all(|node| node == first).then_some(first)
 }
 
 /// The columns that the stream has, as indices into the table's.
@@ -156,7 +151,7 @@ fn into_reference(
     columns: Vec<usize>,
     context: &Context<'_>,
 ) -> Result<Plan, ClientError> {
-    if context.catalog.nodes().count() == 1 {
+    if context.catalog.data_nodes().count() == 1 {
         return Ok(forward(Target::Everywhere, "there is only one node"));
     }
     let options = Interpreted::new(sql, &copy.options)?;
