@@ -10,7 +10,7 @@ import pytest
 
 from harness.endpoint import Endpoint
 
-SCHEMA = "psql_objects"
+SCHEMA = "dumped_objects"
 FIXTURE = Path(__file__).parents[1] / "psql" / "scripts" / "fixture.psql"
 FORMATS = pytest.mark.parametrize("kind", ["custom", "tar", "directory"])
 
@@ -28,9 +28,11 @@ def dump(endpoint: Endpoint, *options: str) -> list[bytes]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def objects(endpoint: Endpoint, oracle: Endpoint) -> Iterator[None]:
+def objects(endpoint: Endpoint, oracle: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    script = tmp_path_factory.mktemp("fixture") / "fixture.psql"
+    script.write_text(FIXTURE.read_text().replace("psql_objects", SCHEMA))
     for each in {endpoint, oracle}:
-        run(each, "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(FIXTURE))
+        run(each, "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(script))
     yield
     for each in {endpoint, oracle}:
         run(each, "psql", "-qXc", f"DROP SCHEMA {SCHEMA} CASCADE")

@@ -75,7 +75,6 @@
 \dAp hash int4_ops
 \dd
 \db
-\db+ pg_default
 \dc latin1_to_utf8
 \det
 \des

@@ -1,0 +1,24 @@
+-- Errors are the server's own.
+SELECT nothing FROM users WHERE uid = 1;
+SELECT * FROM nowhere WHERE uid = 1;
+SELECT 1/0 FROM users WHERE uid = 1;
+SELECT name::int FROM users WHERE uid = 1;
+SELECT * FROM users WHERE uid = 'not a number';
+SELECT * FROM users WHERE uid = '99999999999999999999';
+SELECT no_such_function(name) FROM users WHERE uid = 1;
+SELECT FROM WHERE;
+SELECT * FROM users WHERE uid = 1 GROUP BY name;
+SELECT (SELECT uid, name FROM users WHERE uid = 1);
+SELECT * FROM events WHERE at = '2024-02-30';
+INSERT INTO settings VALUES (1, 'again', NULL);
+INSERT INTO settings (id, name) VALUES (1000, 'setting 1');
+INSERT INTO users (uid, region) VALUES (1, 'cz');
+INSERT INTO users (uid) VALUES (5000);
+INSERT INTO orders VALUES (1);
+INSERT INTO users (uid, region, nothing) VALUES (5000, 'cz', 1);
+UPDATE users SET age = 'old' WHERE uid = 1;
+UPDATE users SET region = NULL WHERE uid = 1;
+DELETE FROM users WHERE uid = 1 AND nothing = 1;
+INSERT INTO ranks VALUES ('yearly', '2026-01-01', '{}');
+INSERT INTO events VALUES ('1999-01-01', 1, 'too early');
+INSERT INTO users (uid, region) VALUES (NULL, 'cz');
