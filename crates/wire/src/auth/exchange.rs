@@ -12,7 +12,7 @@ use super::{How, Md5Hash, Method, Proven};
 use crate::bounds::CLIENT_LOGIN_MESSAGE_BYTES_MAX;
 use crate::error::put;
 use crate::exact::{self, ReadError};
-use crate::message::Reader;
+use crate::message::{Malformed, Reader};
 use crate::scram::{Offer, ScramError, ScramKeys, ServerFirst};
 use crate::startup::{ArrivalError, Arrived, farewell, send};
 use crate::stream::Stream;
@@ -72,18 +72,21 @@ async fn scram(
     let offered = mechanisms.iter().map(|&name| name.to_owned()).collect();
     ask(stream, &Authentication::SASL(offered)).await?;
 
-    let (mechanism, client_first) = initial_response(&read(stream).await?)?;
-    let mechanism = mechanisms.iter().find(|&&offered| offered == mechanism).ok_or_else(|| {
-        protocol_violation("client selected an invalid SASL authentication mechanism")
-    })?;
-    let client_first = match client_first {
+    let response = SaslInitialResponse::read(&read(stream).await?)
+        .map_err(|_| protocol_violation("invalid SASLInitialResponse message"))?;
+    if !mechanisms.contains(&response.mechanism.as_str()) {
+        return Err(
+            protocol_violation("client selected an invalid SASL authentication mechanism").into()
+        );
+    }
+    let client_first = match response.client_first {
         Some(client_first) => client_first,
         None => {
             ask(stream, &Authentication::SASLContinue(Bytes::new())).await?;
             read(stream).await?
         }
     };
-    let (last, server_first) = first.answer(mechanism, &client_first).map_err(refused)?;
+    let (last, server_first) = first.answer(&response.mechanism, &client_first).map_err(refused)?;
     ask(stream, &Authentication::SASLContinue(server_first.into())).await?;
 
     let client_final = read(stream).await?;
@@ -92,18 +95,21 @@ async fn scram(
     Ok(keys)
 }
 
-/// The chosen mechanism, and client-first unless the client wants to be asked for it.
-fn initial_response(body: &[u8]) -> Result<(String, Option<Vec<u8>>), ArrivalError> {
-    let read = || {
+/// How a client begins: the mechanism that it chose, and client-first unless it waits to be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SaslInitialResponse {
+    pub mechanism: String,
+    pub client_first: Option<Vec<u8>>,
+}
+
+impl SaslInitialResponse {
+    pub fn read(body: &[u8]) -> Result<SaslInitialResponse, Malformed> {
         let mut reader = Reader::new(body);
-        let mechanism = reader.string()?;
-        let data = reader.value()?;
+        let mechanism = String::from_utf8_lossy(reader.string()?).into_owned();
+        let client_first = reader.value()?.map(<[u8]>::to_vec);
         reader.end()?;
-        Ok((String::from_utf8_lossy(mechanism).into_owned(), data.map(<[u8]>::to_vec)))
-    };
-    read().map_err(|_: crate::message::Malformed| {
-        protocol_violation("invalid SASLInitialResponse message").into()
-    })
+        Ok(SaslInitialResponse { mechanism, client_first })
+    }
 }
 
 async fn md5(stream: &mut Stream, user: &str, hash: Md5Hash) -> Result<Md5Hash, ArrivalError> {

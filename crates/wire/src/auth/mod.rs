@@ -9,7 +9,7 @@ mod proven;
 #[cfg(test)]
 mod tests;
 
-pub use exchange::authenticate;
+pub use exchange::{SaslInitialResponse, authenticate};
 pub use md5::Md5Hash;
 pub use password::{RolePassword, StoredPassword, UnknownPasswordForm};
 pub use proven::{How, Proven};

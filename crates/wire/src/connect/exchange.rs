@@ -13,9 +13,9 @@ use crate::tls::EndPoint;
 /// Mechanisms that a node may offer before we stop listening.
 const MECHANISMS_MAX: usize = 32;
 
-/// Whom we are, and what the connection allows us to say.
-#[derive(Clone, Copy)]
-pub(super) struct Claim<'a> {
+/// Who we are, and what the connection allows us to say.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
     pub user: &'a str,
     pub credential: &'a Credential,
     /// Encrypted, or within one machine.
@@ -24,7 +24,8 @@ pub(super) struct Claim<'a> {
 }
 
 /// How far the authentication has come.
-pub(super) enum Exchange {
+#[derive(Debug)]
+pub enum Exchange {
     /// Nothing has been asked.
     Start,
     ScramFirst(ClientFirst),
@@ -36,7 +37,7 @@ pub(super) enum Exchange {
 
 impl Exchange {
     /// Takes an Authentication message; what must be sent is appended to `out`.
-    pub(super) fn handle(
+    pub fn handle(
         self,
         body: &Bytes,
         claim: Claim<'_>,

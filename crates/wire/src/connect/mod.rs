@@ -17,4 +17,5 @@ pub use cancel::cancel;
 pub use credential::Credential;
 pub use dial::dial;
 pub use error::ConnectError;
+pub use exchange::{Claim, Exchange};
 pub use login::{LoggedIn, Login, log_in};
