@@ -6,7 +6,7 @@ DEMO_DIR ?= /tmp/herd-demo-$(shell id -u)
 LISTEN ?= 127.0.0.1:6432
 HTTP ?= 127.0.0.1:8432
 
-CARGO_TARGET_DIR ?= target
+CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .PHONY: demo test test-versions bench fuzz fmt fmt-check lint tidy doc clean-demo help

@@ -1,6 +1,8 @@
 //! The `herd` command.
 
 mod check;
+mod demo;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -16,12 +18,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve clients
+    Serve(serve::Options),
+    /// Embedded nodes with Herd in front, and a sample to play with
+    Demo(demo::Options),
     /// Whether a configuration is valid, its nodes are fit, and what is missing for more
     Check(check::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Demo(options) => serve::run_demo(&options),
         Command::Check(options) => check::run(&options),
     };
     match result {

@@ -81,8 +81,7 @@ async fn connect(auth: &Auth, node: &NodeConfig, deadline: Instant) -> Result<Cl
         TlsToNode::Off
     };
     let address = NodeAddress::new(&node.host, node.port, tls);
-    let stream =
-        timeout_at(deadline, dial(&address, deadline)).await.context("no connection in time")??;
+    let stream = dial(&address, deadline).await?;
     let mut config = tokio_postgres::Config::new();
     config
         .user(&auth.control_user)
