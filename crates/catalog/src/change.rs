@@ -1,6 +1,8 @@
 //! From one snapshot to the next: all that can change in a catalog.
 
 mod families;
+#[cfg(test)]
+mod fixtures;
 mod fragments;
 mod nodes;
 mod tables;

@@ -5,6 +5,8 @@
 //! Collations are taken to be deterministic: whoever declares a table checks it.
 
 mod lookup3;
+#[cfg(test)]
+mod tests;
 
 use crate::key::{Decimal, KeyValue, Numeric};
 

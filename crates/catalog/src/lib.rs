@@ -18,7 +18,7 @@
 //! routed by it. [`KeyError::Invalid`] means that every server rejects the value itself.
 //!
 //! Three things are beyond what the catalog can see, and are the caller's to check:
-//! - texts are in the server's encoding, so a client with another encoding needs conversion;
+//! - texts are in the server's encoding, which is UTF8: a client with another needs conversion;
 //! - hash and list keys of text have a deterministic collation, range keys collation `"C"`;
 //! - a comparison is by the default operators of the key's type.
 //!

@@ -20,6 +20,12 @@ pub fn binary_directory() -> PathBuf {
     })
 }
 
+/// The client beside the server; some server packages have none, and any version will do.
+pub(crate) fn psql() -> PathBuf {
+    let beside = binary_directory().join("psql");
+    if beside.exists() { beside } else { "psql".into() }
+}
+
 fn newest_installed() -> Option<PathBuf> {
     fs::read_dir(DEBIAN_DIRECTORY)
         .ok()?

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
 
-use crate::binary_directory;
+use crate::binaries::{binary_directory, psql};
 
 const START_WAIT_MAX: Duration = Duration::from_secs(60);
 const START_POLL: Duration = Duration::from_millis(20);
@@ -88,7 +88,7 @@ impl TempPostgres {
     /// When a statement fails.
     #[must_use]
     pub fn psql(&self, sql: &str) -> String {
-        let mut psql = Command::new(binary_directory().join("psql"))
+        let mut psql = Command::new(psql())
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--field-separator=\t", "--set=ON_ERROR_STOP=1", "--dbname", &self.dsn()])
             .env("PGCLIENTENCODING", "UTF8")

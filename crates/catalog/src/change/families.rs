@@ -1,5 +1,8 @@
 //! Which family a table belongs to, and thereby where its fragments lie.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use herd_types::{FamilyId, NodeId};
