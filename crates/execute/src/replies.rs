@@ -22,16 +22,27 @@ pub struct Token(pub u32);
 #[derive(Clone, Debug)]
 pub enum Expected {
     /// A simple query or a function call: everything up to and with ReadyForQuery.
-    Query { token: Option<Token> },
+    Query {
+        token: Option<Token>,
+    },
     /// One reply (ParseComplete, BindComplete, CloseComplete).
-    Single { tag: u8, hidden: bool, token: Option<Token> },
+    Single {
+        tag: u8,
+        hidden: bool,
+        token: Option<Token>,
+    },
     /// ParameterDescription, then RowDescription or NoData.
     DescribeStatement,
     /// RowDescription or NoData.
     DescribePortal,
     /// Rows, or a COPY, up to CommandComplete, EmptyQueryResponse or PortalSuspended.
-    Execute { hidden: bool, token: Option<Token> },
-    Ready { shown: Shown },
+    Execute {
+        hidden: bool,
+        token: Option<Token>,
+    },
+    Ready {
+        shown: Shown,
+    },
     /// Not sent to the server: the answer to a message that Herd answers itself.
     Answer(Bytes),
     /// A message made to fail, so that the server's transaction fails too; its error is replaced.
@@ -54,7 +65,10 @@ pub enum Event {
     /// The message with this token failed, or was never looked at because an earlier one failed.
     Lost(Token),
     Error(Bytes),
-    Parameter { name: String, value: String },
+    Parameter {
+        name: String,
+        value: String,
+    },
     CopyIn,
     Ready(TransactionStatus),
 }
@@ -65,7 +79,9 @@ pub enum RepliesError {
     Frame(#[from] FrameError),
     #[error("the server sent an unexpected message {tag:?}")]
     Unexpected { tag: char },
-    #[error("the server sent a message of {bytes} bytes where at most {WHOLE_FRAME_BYTES_MAX} are read")]
+    #[error(
+        "the server sent a message of {bytes} bytes where at most {WHOLE_FRAME_BYTES_MAX} are read"
+    )]
     TooLong { bytes: usize },
 }
 
@@ -269,7 +285,9 @@ impl Replies {
                 (true, *hidden, *token)
             }
             Expected::DescribeStatement if tag == b't' => (false, false, None),
-            Expected::DescribeStatement | Expected::DescribePortal if matches!(tag, b'T' | b'n') => {
+            Expected::DescribeStatement | Expected::DescribePortal
+                if matches!(tag, b'T' | b'n') =>
+            {
                 (true, false, None)
             }
             Expected::Execute { hidden, token } => match tag {

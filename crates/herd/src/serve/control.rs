@@ -1,0 +1,222 @@
+//! The control plane as the sessions see it, and the tasks that run beside them.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use anyhow::{Context, Result};
+use herd_config::{ClientCertificates, Config, NodeConfig};
+use herd_session::{Boxed, Gateway, Jobs, Operator, RoleRecord, Roles};
+use herd_sidecar::{ControlPools, Health, RoleDirectory, RoleEntry};
+use herd_types::{ClientError, SqlState};
+use herd_wire::auth::{RolePassword, StoredPassword};
+use herd_wire::connect::NodeAddress;
+use herd_wire::startup::ClientTls;
+use herd_wire::tls::{TlsFiles, TlsIdentity, TlsToNode, Verification};
+use prometheus::{IntGaugeVec, Opts};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// Looks roles up on the control runtime, where the control connections live.
+pub struct HerdRoles {
+    directory: Arc<RoleDirectory>,
+    runtime: Handle,
+}
+
+impl HerdRoles {
+    pub fn new(directory: Arc<RoleDirectory>, runtime: Handle) -> HerdRoles {
+        HerdRoles { directory, runtime }
+    }
+}
+
+impl Roles for HerdRoles {
+    fn find<'a>(&'a self, role: &'a str) -> Boxed<'a, Result<Option<RoleRecord>, ClientError>> {
+        let directory = Arc::clone(&self.directory);
+        let role = role.to_owned();
+        let found = self.runtime.spawn(async move { directory.find(&role).await });
+        Box::pin(async move {
+            let ended = |_| ClientError::fatal(SqlState::CANNOT_CONNECT_NOW, "Herd is shutting down");
+            match found.await.map_err(ended)? {
+                Ok(entry) => Ok(entry.map(record)),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look up a role");
+                    Err(error.to_client())
+                }
+            }
+        })
+    }
+}
+
+/// A password in a form that is not known lets nobody in.
+fn record(entry: RoleEntry) -> RoleRecord {
+    let stored = entry.password.and_then(|text| text.parse::<StoredPassword>().ok());
+    RoleRecord {
+        password: stored.map(|stored| RolePassword { stored, valid_until: entry.valid_until }),
+        can_login: entry.can_login,
+        is_superuser: entry.is_superuser,
+    }
+}
+
+/// No definition spans several nodes yet, so there are no jobs.
+pub struct HerdJobs;
+
+impl Jobs for HerdJobs {
+    fn list(&self) -> Vec<[Option<String>; 5]> {
+        Vec::new()
+    }
+}
+
+type ReadConfig = Box<dyn Fn() -> Result<Config> + Send + Sync>;
+
+/// RELOAD and DRAIN.
+pub struct HerdOperator {
+    read: ReadConfig,
+    shutdown: CancellationToken,
+    gateway: OnceLock<Weak<Gateway>>,
+}
+
+impl HerdOperator {
+    pub fn new(read: ReadConfig, shutdown: CancellationToken) -> HerdOperator {
+        HerdOperator { read, shutdown, gateway: OnceLock::new() }
+    }
+
+    pub fn attach(&self, gateway: &Arc<Gateway>) {
+        // Attached once, when the process starts.
+        let _ = self.gateway.set(Arc::downgrade(gateway));
+    }
+
+    /// Timeouts, limits and users take effect at once; what is bound to sockets, threads and pools
+    /// at the next start.
+    pub fn reload_now(&self) -> Result<()> {
+        let config = (self.read)()?;
+        if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
+            gateway.config.store(Arc::new(config));
+            tracing::info!("configuration reloaded");
+        }
+        Ok(())
+    }
+}
+
+impl Operator for HerdOperator {
+    fn reload(&self) -> Result<(), ClientError> {
+        self.reload_now().map_err(|error| {
+            let told = format!("the configuration was not reloaded: {error:#}");
+            ClientError::error(SqlState::INVALID_PARAMETER_VALUE, told)
+        })
+    }
+
+    fn drain(&self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Starts health probes, the sweeper and the HTTP pages on the current runtime.
+pub fn start(
+    gateway: &Arc<Gateway>,
+    pools: &Arc<ControlPools>,
+    health: &Arc<Health>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let catalog = {
+        let gateway = Arc::clone(gateway);
+        move || gateway.catalog.load_full()
+    };
+    tokio::spawn(herd_sidecar::watch(Arc::clone(health), Arc::clone(pools), catalog, stop.clone()));
+    tokio::spawn(herd_session::sweep(Arc::clone(gateway), stop.clone()));
+    if let Some(address) = config.listen.http {
+        let pages = pages(gateway, health)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            if let Err(error) = herd_http::serve(address, pages, stop).await {
+                tracing::error!(%error, %address, "cannot serve HTTP");
+            }
+        });
+    }
+    Ok(())
+}
+
+fn pages(gateway: &Arc<Gateway>, health: &Arc<Health>) -> Result<herd_http::Pages> {
+    let registry = gateway.metrics.registry.clone();
+    let gauge = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec> {
+        let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    };
+    let labels = ["node", "database", "role", "state"];
+    let pools = gauge("herd_pool_connections", "Server connections by pool and state.", &labels)?;
+    let labels = ["node", "database", "role"];
+    let waiting = gauge("herd_pool_waiting", "Clients that wait for a connection.", &labels)?;
+    let up = gauge("herd_node_up", "Whether the node answered its last probe.", &["node"])?;
+    let refresh = {
+        let (gateway, health) = (Arc::clone(gateway), Arc::clone(health));
+        move || {
+            pools.reset();
+            waiting.reset();
+            for worker in gateway.workers.lock().iter() {
+                for pool in worker.pools.all() {
+                    let (node, key) = (pool.node().name(), pool.key());
+                    let counts = pool.counts();
+                    for (state, count) in
+                        [("idle", counts.idle), ("active", counts.active), ("opening", counts.opening)]
+                    {
+                        pools
+                            .with_label_values(&[node, &key.database, &key.role, state])
+                            .add(i64::try_from(count).unwrap_or(i64::MAX));
+                    }
+                    waiting
+                        .with_label_values(&[node, &key.database, &key.role])
+                        .add(i64::try_from(counts.waiting).unwrap_or(i64::MAX));
+                }
+            }
+            for node in gateway.catalog().nodes() {
+                let answers = health.of(node.id).is_some_and(|health| health.answers);
+                up.with_label_values(&[&node.name]).set(i64::from(answers));
+            }
+        }
+    };
+    let readiness = {
+        let (gateway, health) = (Arc::clone(gateway), Arc::clone(health));
+        move || readiness(&gateway, &health)
+    };
+    Ok(herd_http::Pages { registry, refresh: Arc::new(refresh), readiness: Arc::new(readiness) })
+}
+
+fn readiness(gateway: &Gateway, health: &Health) -> Result<(), String> {
+    if *gateway.draining.borrow() {
+        return Err("draining".to_owned());
+    }
+    let catalog = gateway.catalog();
+    match health.of(catalog.home()) {
+        Some(home) if home.answers => Ok(()),
+        Some(home) => Err(home.error.unwrap_or_else(|| "the home node does not answer".to_owned())),
+        None => Err("the home node has not been probed yet".to_owned()),
+    }
+}
+
+/// Where a node is, and how to speak to it.
+pub fn address(node: &NodeConfig) -> Result<NodeAddress> {
+    let tls = if node.tls {
+        TlsToNode::required(node.tls_authority.as_deref(), Verification::Host)
+            .with_context(|| format!("TLS to node \"{}\"", node.name))?
+    } else {
+        TlsToNode::Off
+    };
+    Ok(NodeAddress::new(&node.host, node.port, tls))
+}
+
+/// What listeners offer to clients.
+pub fn client_tls(config: &Config) -> Result<ClientTls> {
+    let Some(tls) = &config.tls else { return Ok(ClientTls::Refused) };
+    let clients = match &tls.client_certificates {
+        ClientCertificates::Ignored => herd_wire::tls::ClientCertificates::Ignored,
+        ClientCertificates::Allowed { authority } => {
+            herd_wire::tls::ClientCertificates::Allowed { authority: authority.clone() }
+        }
+        ClientCertificates::Required { authority } => {
+            herd_wire::tls::ClientCertificates::Required { authority: authority.clone() }
+        }
+    };
+    let files =
+        TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone(), clients };
+    let identity = TlsIdentity::load(&files).context("cannot load Herd's certificate")?;
+    Ok(if tls.required { ClientTls::Required(identity) } else { ClientTls::Offered(identity) })
+}

@@ -1,0 +1,207 @@
+//! `herd serve`: builds everything from a configuration, wires it, and drains it at the end.
+//!
+//! Threads: one for each worker, with the clients and the pools of that worker; one for the
+//! control plane, so that nothing there adds latency to a statement.
+
+mod control;
+mod listen;
+mod worker;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use clap::Args;
+use herd_catalog::{Catalog, Node, NodeRole, NodeStatus};
+use herd_config::Config;
+use herd_execute::Interrupt;
+use herd_session::{Clients, Gateway, Metrics};
+use herd_sidecar::{ControlPools, Health, RoleDirectory};
+use herd_types::NodeId;
+use herd_wire::auth::MockSecret;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::control::{HerdJobs, HerdOperator, HerdRoles};
+use crate::demo;
+
+/// How often a drain looks whether the clients have gone.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How long sessions may take to end once they were told to.
+const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The configuration
+    #[arg(long, default_value = "proxy.toml")]
+    config: PathBuf,
+}
+
+/// `herd serve`: until SIGINT or SIGTERM.
+pub fn run(options: &Options) -> Result<()> {
+    start_logging();
+    let file = options.config.clone();
+    let config = read_config(&file)?;
+    let shutdown = CancellationToken::new();
+    let ready = || println!("herd: ready");
+    serve(config, ready, shutdown, move || read_config(&file))
+}
+
+/// `herd demo`: the same over embedded nodes.
+pub fn run_demo(options: &demo::Options) -> Result<()> {
+    start_logging();
+    demo::run(options, |config, ready, shutdown| {
+        let same = config.clone();
+        serve(config, ready, shutdown, move || Ok(same.clone()))
+    })
+}
+
+fn read_config(file: &Path) -> Result<Config> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Config::parse(&text).with_context(|| format!("in {}", file.display()))
+}
+
+/// To stderr, by `RUST_LOG`; as JSON when `HERD_LOG=json`.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that is already set up stays.
+    let _ = if std::env::var_os("HERD_LOG").is_some_and(|form| form == "json") {
+        log.json().try_init()
+    } else {
+        log.try_init()
+    };
+}
+
+/// Serves until `shutdown` is cancelled or the process is told to end, then drains. `ready` is called once clients can connect.
+pub fn serve(
+    config: Config,
+    ready: impl FnOnce() + Send,
+    shutdown: CancellationToken,
+    reload: impl Fn() -> Result<Config> + Send + Sync + 'static,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("herd-control")
+        .enable_all()
+        .build()
+        .context("cannot start the control runtime")?;
+    let catalog = initial_catalog(&config)?;
+    let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
+    let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
+    let health = Arc::new(Health::default());
+    let (paused, _) = watch::channel(false);
+    let (draining, _) = watch::channel(false);
+    let operator = Arc::new(HerdOperator::new(Box::new(reload), shutdown.clone()));
+    let gateway = Arc::new(Gateway {
+        config: ArcSwap::from_pointee(config.clone()),
+        catalog: ArcSwap::from_pointee(catalog),
+        clients: Arc::new(Clients::default()),
+        metrics: Metrics::new().context("cannot register the metrics")?,
+        roles: Arc::new(HerdRoles::new(roles, runtime.handle().clone())),
+        operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
+        jobs: Arc::new(HerdJobs),
+        paused,
+        draining,
+        workers: parking_lot::Mutex::default(),
+        mock_secret: MockSecret::random(),
+    });
+    operator.attach(&gateway);
+    let stop = CancellationToken::new();
+    let workers = worker::start(&gateway, &config, &stop)?;
+    let served = runtime.block_on(async {
+        let listeners = listen::bind(&config)?;
+        control::start(&gateway, &pools, &health, &config, &stop)?;
+        listen::accept_on(listeners, &gateway, &workers, &config, &shutdown)?;
+        ready();
+        tracing::info!(nodes = config.nodes.len(), workers = workers.len(), "serving");
+        wait_for_end(&operator, &shutdown).await;
+        drain(&gateway, config.timeouts.drain).await;
+        Ok(())
+    });
+    stop.cancel();
+    for worker in workers {
+        worker.join();
+    }
+    runtime.shutdown_timeout(TERMINATE_TIMEOUT);
+    served
+}
+
+/// Everything is on the home node until tables are declared otherwise.
+fn initial_catalog(config: &Config) -> Result<Catalog> {
+    let mut home = NodeId(1);
+    let mut nodes = Vec::with_capacity(config.nodes.len());
+    for (index, node) in config.nodes.iter().enumerate() {
+        let id = NodeId(u16::try_from(index + 1).context("too many nodes")?);
+        if node.name == config.home {
+            home = id;
+        }
+        nodes.push(Node {
+            id,
+            name: node.name.clone(),
+            host: node.host.clone(),
+            port: node.port,
+            dc: node.dc.clone(),
+            zone: node.zone.clone(),
+            role: NodeRole::Primary,
+            status: NodeStatus::Active,
+            capacity: node.capacity,
+        });
+    }
+    Ok(Catalog::new(home, nodes))
+}
+
+/// Waits for the end: SIGTERM, SIGINT, DRAIN. SIGHUP reloads meanwhile.
+async fn wait_for_end(operator: &HerdOperator, shutdown: &CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut hangups), Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        return shutdown.cancelled().await;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => shutdown.cancel(),
+            _ = interrupt.recv() => shutdown.cancel(),
+            _ = hangups.recv() => {
+                if let Err(error) = operator.reload_now() {
+                    tracing::error!(%error, "the configuration was not reloaded");
+                }
+            }
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Lets every client finish its transaction, then tells those who are left to go.
+async fn drain(gateway: &Gateway, limit: Duration) {
+    gateway.draining.send_replace(true);
+    tracing::info!(clients = gateway.clients.len(), "draining");
+    let all_gone = async {
+        while !gateway.clients.is_empty() {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    if tokio::time::timeout(limit, all_gone).await.is_ok() {
+        return;
+    }
+    tracing::warn!(clients = gateway.clients.len(), "terminating clients that did not finish");
+    for client in gateway.clients.all() {
+        client.interrupts.raise(Interrupt::Terminate);
+    }
+    let all_gone = async {
+        while !gateway.clients.is_empty() {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    // Whoever is still there loses the connection with the process.
+    let _ = tokio::time::timeout(TERMINATE_TIMEOUT, all_gone).await;
+}
