@@ -28,6 +28,13 @@ def oracle() -> Endpoint:
     return found
 
 
+@pytest.fixture(scope="session")
+def only_herd(endpoint: Endpoint) -> None:
+    """For tests of what plain PostgreSQL does otherwise, or not at all."""
+    if endpoint == Endpoint.from_environment(ORACLE):
+        pytest.skip("about Herd, not about PostgreSQL")
+
+
 @pytest.fixture(scope="module")
 def schema(endpoint: Endpoint, request: pytest.FixtureRequest) -> Iterator[str]:
     """A schema for one test file, dropped at its end."""

@@ -130,7 +130,8 @@ def finish(protocol: psycopg.pq.abc.PGconn, answer: Answer) -> Answer:
     return answer
 
 
-def contents(connection: psycopg.Connection, table: str) -> list[bytes]:
-    """All rows of a table, from all nodes."""
-    with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
+def contents(connection: psycopg.Connection, table: str, *, herd: bool) -> list[bytes]:
+    """All rows of a table; Herd copies a fragmented one from all its nodes."""
+    source = table if herd else f"(TABLE {table})"
+    with connection.cursor().copy(f"COPY {source} TO STDOUT") as copy:
         return sorted(b"".join(bytes(chunk) for chunk in copy).splitlines())
