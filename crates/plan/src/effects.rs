@@ -51,6 +51,22 @@ pub(crate) fn of_create(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> 
     }
 }
 
+/// The effects of code that a server runs as a whole, judged by its words.
+pub(crate) fn of_body(body: &[u8]) -> Effects {
+    let mut effects = Effects { probes_settings: true, ..Effects::default() };
+    for word in body.split(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')) {
+        let is = |name: &&str| word.eq_ignore_ascii_case(name.as_bytes());
+        if ["temp", "temporary", "pg_temp"].iter().any(is) {
+            effects = effects.and(Effects::pinned(PinReason::TemporaryTable));
+        } else if SESSION_LOCKS.iter().any(is) {
+            effects = effects.and(Effects::pinned(PinReason::AdvisoryLock));
+        } else if is(&"listen") {
+            effects = effects.and(Effects::pinned(PinReason::Listen));
+        }
+    }
+    effects
+}
+
 fn of_call(sql: &[u8], name: Token) -> Effects {
     let Some(name) = name.identifier(sql) else {
         return Effects::default();
@@ -68,9 +84,7 @@ fn of_call(sql: &[u8], name: Token) -> Effects {
 /// `pg_temp` is where new objects may go.
 fn names_temporary(mut cursor: Cursor<'_>, context: &Context<'_>) -> bool {
     cursor.one_of(&["local", "global"]);
-    let keyword = cursor.one_of(&["temp", "temporary"]).is_some();
-    // SELECT … INTO temp is a table of that name, unless another name follows.
-    keyword && cursor.peek().is_some_and(|token| token.kind.is_identifier())
+    cursor.one_of(&["temp", "temporary"]).is_some()
         || names_temporary_schema(cursor.sql(), cursor.rest())
         || context.search_path.schemas().any(|schema| schema == "pg_temp")
 }

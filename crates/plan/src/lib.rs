@@ -8,6 +8,8 @@ mod cache;
 mod copy;
 pub mod cursor;
 mod effects;
+#[cfg(test)]
+mod fixture;
 pub mod lex;
 mod named;
 mod normalise;

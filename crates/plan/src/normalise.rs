@@ -169,7 +169,9 @@ impl Slotting {
             }
             Kind::RightParen => {
                 self.depth = self.depth.saturating_sub(1);
-                self.list = self.list.min(self.depth + 1);
+                if self.list > self.depth + 1 {
+                    self.list = 0;
+                }
                 false
             }
             Kind::Integer => !item,

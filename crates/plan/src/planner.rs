@@ -220,3 +220,6 @@ impl Plan {
         Plan { action, effects: Effects::default(), reasons: vec![reason.into()] }
     }
 }
+
+#[cfg(test)]
+mod tests;

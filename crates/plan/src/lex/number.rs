@@ -13,8 +13,15 @@ pub(super) fn read(sql: &[u8], start: usize) -> Result<(Kind, usize), LexError> 
     let (kind, end) = read_decimal(sql, start)?;
     match sql.get(end) {
         Some(&byte) if starts_word(byte) => Err(junk(sql, start, end)),
+        Some(b'$') if ends_like_word(&sql[start..end]) => Err(junk(sql, start, end)),
         _ => Ok((kind, end)),
     }
+}
+
+/// Whether a number's end could also be an identifier, as in `1e5` and `1_000`: then a `$` makes
+/// it one, since the longest match wins.
+fn ends_like_word(number: &[u8]) -> bool {
+    number.iter().rev().take_while(|&&byte| continues_word(byte)).any(|&byte| starts_word(byte))
 }
 
 fn junk(sql: &[u8], start: usize, from: usize) -> LexError {

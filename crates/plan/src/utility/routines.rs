@@ -11,12 +11,13 @@ pub(super) fn understand_do(
     cursor: Cursor<'_>,
     context: &Context<'_>,
 ) -> Result<Plan, ClientError> {
+    let mut effects = Effects::default();
     for body in cursor.rest().iter().filter_map(|token| token.string_value(cursor.sql())) {
         if let Some(table) = named::mentioned_in_body(&body, context) {
             return Err(named::refuse_table("DO", table));
         }
+        effects = effects.and(effects::of_body(&body));
     }
-    let effects = Effects { probes_settings: true, ..Effects::default() };
     Ok(Plan { effects, ..Plan::forward(Target::Home, "code runs at home") })
 }
 
