@@ -91,6 +91,7 @@ pub fn serve(
         .enable_all()
         .build()
         .context("cannot start the control runtime")?;
+    let _control = runtime.enter();
     let catalog = initial_catalog(&config)?;
     let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
     let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
