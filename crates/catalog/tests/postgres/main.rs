@@ -2,6 +2,7 @@
 
 mod assignment;
 mod binary;
+mod edges;
 mod inputs;
 mod placement;
 mod server;
