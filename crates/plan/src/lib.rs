@@ -7,6 +7,7 @@ mod arguments;
 mod cache;
 mod copy;
 pub mod cursor;
+pub mod ddl;
 mod effects;
 #[cfg(test)]
 mod fixture;

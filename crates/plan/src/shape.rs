@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use herd_types::NodeId;
 
+use crate::ddl::Draft;
 use crate::{Arguments, CopyIn};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
@@ -32,6 +33,8 @@ pub enum Action {
     Show(Relation),
     Explain(Explain),
     Admin(AdminCommand),
+    /// DDL that is not plainly the home node's: planned to the end when its turn comes.
+    Define(Draft),
 }
 
 #[derive(Clone, Debug)]

@@ -147,7 +147,7 @@ fn empty_and_several() {
     check(
         "create function f() returns int begin atomic select 1; end",
         expect![[r#"
-        Home
+        Define(Draft { .. })
     "#]],
     );
     check(

@@ -20,7 +20,8 @@ use crate::cursor::Cursor;
 use crate::lex::{Token, fold_identifier};
 use crate::planner::{self, Meaning};
 use crate::{
-    Action, AdminCommand, Context, Effects, PinReason, Plan, Slots, Target, copy, effects, named,
+    Action, AdminCommand, Context, Effects, PinReason, Plan, Slots, Target, copy, ddl, effects,
+    named,
 };
 
 /// The meaning of a statement that does not begin like a query.
@@ -58,7 +59,10 @@ pub(crate) fn understand(
         "do" => Some(routines::understand_do(cursor, context)?),
         "call" => Some(routines::understand_call(sql, tokens, context)?),
         "pause" | "resume" | "reload" | "drain" if cursor.is_done() => admin(&command),
-        _ => at_home(&command),
+        _ => match at_home(&command) {
+            Some(plan) => Some(plan),
+            None => define(sql, tokens, context)?,
+        },
     };
     match plan {
         Some(plan) => Ok(Meaning::of(plan)),
@@ -76,6 +80,23 @@ fn at_home(command: &str) -> Option<Plan> {
         _ => return None,
     };
     Some(Plan { effects, ..Plan::forward(Target::Home, reason) })
+}
+
+/// DDL, of which the home node has its own part, and all nodes what they have in common.
+fn define(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<Option<Plan>, ClientError> {
+    let Some(action) = ddl::read(sql, tokens, context)? else {
+        return Ok(None);
+    };
+    let reason = match action {
+        Action::Define(_) => "DDL goes to every node that has what it is about",
+        _ => "DDL that is the home node's own",
+    };
+    let effects = effects_of(sql, tokens, context);
+    Ok(Some(Plan { effects, ..Plan::new(action, reason) }))
 }
 
 /// COPY goes by its table, `COPY (query)` by its query.
@@ -110,13 +131,15 @@ fn admin(command: &str) -> Option<Plan> {
 /// Whatever else there is, or will be: home's, unless it names a logical table.
 fn unrecognised(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Result<Plan, ClientError> {
     let plan = named::home_only(sql, tokens, context)?;
-    let creates = tokens.first().is_some_and(|token| token.is_word(sql, "create"));
-    let effects = if creates {
+    Ok(Plan { effects: effects_of(sql, tokens, context), ..plan })
+}
+
+fn effects_of(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Effects {
+    if tokens.first().is_some_and(|token| token.is_word(sql, "create")) {
         effects::of_create(sql, tokens, context)
     } else {
         effects::of_statement(sql, tokens, context)
-    };
-    Ok(Plan { effects, ..plan })
+    }
 }
 
 #[cfg(test)]
