@@ -4,17 +4,31 @@
 //! keep their rows or none does.
 
 mod binary;
+mod branch;
+mod commit;
 mod csv;
+mod decisions;
+mod encoding;
 mod error;
 mod fields;
+mod inlet;
 mod key;
 mod limits;
 mod lines;
+mod outbox;
+mod run;
+mod skips;
 mod splitter;
+mod spreader;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trouble;
 
+pub use decisions::{Boxed, Decision, Decisions, End, Intent};
 pub use error::StreamError;
 pub use key::{KeyReader, StreamEncoding};
+pub use run::{CopyOutcome, CopyRun, Scope};
 pub use splitter::{Piece, Row, RowKey, RowSplitter};
+pub use trouble::CopyTrouble;
