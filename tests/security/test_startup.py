@@ -153,5 +153,5 @@ def test_cancel_requests_with_wrong_keys_do_nothing(wire: Open) -> None:
     for length in (0, 4, 8, 32, 256, 300, 5000):
         connection = wire()
         connection.send(packet(struct.pack("!I", 80877102) + b"\x01" * length))
-        assert connection.receive_all() == []
+        assert all(each.tag == "E" for each in connection.receive_all())
     assert [each.tag for each in target.ask("SELECT 1")] == ["T", "D", "C", "Z"]

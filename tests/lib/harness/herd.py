@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.endpoint import Endpoint
-from harness.postgres import children_alive, postmaster_pid
-from harness.process import Process, free_port, is_alive, wait_until
+from harness.postgres import postmaster_pid, processes_in
+from harness.process import Process, free_port, server_user, wait_until
 
 READY_LINE = "herd: ready"
 READY_SECONDS_MAX = 120.0
@@ -61,6 +64,58 @@ class _Running:
         self.process.kill()
 
 
+@dataclass(frozen=True)
+class Node:
+    """One embedded PostgreSQL, reached behind Herd's back."""
+
+    data: Path
+
+    @property
+    def endpoint(self) -> Endpoint:
+        port = (self.data / "postmaster.pid").read_text().splitlines()[3]
+        return Endpoint("127.0.0.1", int(port))
+
+    def processes(self) -> list[int]:
+        """The postmaster and its children."""
+        return processes_in(self.data)
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open, and nothing answers."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for pid in self.processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Crash it: every process at once, as when the machine goes."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        wait_until(lambda: not self.processes(), 10, f"the node in {self.data} is gone")
+
+    def stop_now(self) -> None:
+        if (pid := postmaster_pid(self.data)) and pid in self.processes():
+            os.kill(pid, signal.SIGQUIT)
+        wait_until(lambda: not self.processes(), 20, f"the node in {self.data} is gone")
+
+    def start(self) -> None:
+        """Start it again as it was started, unless Herd has done so."""
+        command = shlex.split((self.data / "postmaster.opts").read_text())
+        subprocess.Popen(
+            command,
+            user=server_user(),
+            cwd=self.data,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
 class Demo(_Running):
     """`herd demo --empty`: three embedded nodes and Herd before them."""
 
@@ -89,22 +144,16 @@ class Demo(_Running):
             "--empty",
         ]
 
-    def node_directories(self) -> list[Path]:
-        """The data directories of the embedded nodes, the home node first."""
-        return sorted(path.parent for path in self.directory.rglob("PG_VERSION") if path.parent.name != "base" and (path.parent / "global").exists())
-
-    def node_pids(self) -> list[int]:
-        """The postmasters that run now."""
-        pids = [postmaster_pid(data) for data in self.node_directories()]
-        return [pid for pid in pids if pid is not None and is_alive(pid)]
+    def nodes(self) -> list[Node]:
+        """The embedded nodes, the home node first."""
+        data = sorted(path.parent.parent for path in self.directory.rglob("global/pg_control"))
+        return [Node(each) for each in data]
 
     def sweep(self) -> None:
         """End nodes that a killed Herd left behind."""
-        for pid in self.node_pids():
-            os.kill(pid, signal.SIGCONT)
-            os.kill(pid, signal.SIGQUIT)
-        for data in self.node_directories():
-            wait_until(lambda data=data: not children_alive(data), 20, f"the node in {data} is gone")
+        for node in self.nodes():
+            node.resume()
+            node.stop_now()
 
 
 class Serve(_Running):

@@ -117,7 +117,7 @@ class Postgres:
         """Crash: the postmaster by SIGKILL, whose children then end by themselves."""
         assert self._process is not None
         self._process.kill()
-        wait_until(lambda: not children_alive(self.data), 10, "the backends of a killed postmaster are gone")
+        wait_until(lambda: not processes_in(self.data), 10, "the backends of a killed postmaster are gone")
 
 
 def postmaster_pid(data: Path) -> int | None:
@@ -128,13 +128,13 @@ def postmaster_pid(data: Path) -> int | None:
         return None
 
 
-def children_alive(data: Path) -> bool:
-    """Whether any process still works in `data`."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and is_alive(int(process.name)):
-            try:
-                if os.readlink(process / "cwd") == str(data):
-                    return True
-            except OSError:
-                continue
-    return False
+def processes_in(data: Path) -> list[int]:
+    """The processes that work in a data directory: a postmaster and its children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "cwd") == str(data) and is_alive(int(entry.name)):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

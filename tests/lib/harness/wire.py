@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.endpoint import Endpoint
 
@@ -138,6 +139,12 @@ class Wire:
         return self.receive_until("Z")
 
 
+@lru_cache
+def salted_password(password: bytes, salt: str, iterations: int) -> bytes:
+    """The slow step, which a client need not repeat as long as its verifier stays."""
+    return hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(salt), iterations)
+
+
 class Scram:
     """SCRAM-SHA-256 of a client, step by step, each step open to being told wrongly."""
 
@@ -152,7 +159,7 @@ class Scram:
 
     def final_message(self, server_first: str, channel: str = "biws", nonce: str | None = None) -> bytes:
         fields = dict(part.split("=", 1) for part in server_first.split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", self.password, base64.b64decode(fields["s"]), int(fields["i"]))
+        salted = salted_password(self.password, fields["s"], int(fields["i"]))
         without_proof = f"c={channel},r={nonce or fields['r']}"
         signed = f"{self.bare},{server_first},{without_proof}".encode()
         key = hmac.digest(salted, b"Client Key", "sha256")
