@@ -3,7 +3,8 @@
 #
 #   scripts/fuzz.sh [SECONDS [TARGET…]]     half a minute for each target, unless told
 #
-# Inputs that were worth keeping are in fuzz/corpus, those that broke something in fuzz/artifacts.
+# It begins with the samples in crates/fuzz-entries. Inputs that were worth keeping are in
+# fuzz/corpus, those that broke something in fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target_dir=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/fuzz
@@ -28,7 +29,8 @@ failed=()
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
     log=$(mktemp)
-    if "$target_dir/$host/release/$target" "corpus/$target" -max_total_time="$seconds" \
+    if "$target_dir/$host/release/$target" "corpus/$target" \
+        "../crates/fuzz-entries/samples/$target" -max_total_time="$seconds" \
         -max_len=4096 -timeout=10 -rss_limit_mb=2048 -artifact_prefix="artifacts/$target/" 2>"$log"
     then
         printf '%-14s %s\n' "$target" "$(grep -o 'Done .* runs in .*' "$log" | tail -n 1)"

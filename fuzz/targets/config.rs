@@ -1,12 +1,5 @@
-//! The text of a `proxy.toml`.
+//! `herd_fuzz_entries::config` under libFuzzer.
 
 #![no_main]
 
-use herd_config::Config;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &str| {
-    if let Err(error) = Config::parse(text) {
-        assert!(!error.to_string().is_empty());
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| herd_fuzz_entries::config(input));

@@ -10,21 +10,6 @@ use herd_execute::copy::{KeyReader, Piece, RowSplitter, StreamEncoding};
 use herd_plan::{CopyFormat, CsvFormat, TextFormat};
 use herd_types::NodeId;
 
-pub(crate) const TEXT_SAMPLES: &[&[u8]] = &[
-    b"1\tone\n2\ttwo\\n\\N\n\\N\t\\x41\\101\n",
-    b"1\ta\r\n2\tb\r\n\\.\r\nafter",
-    b"12345678901234567890\tx\\\n\ty\n-5\t\\\\\n3\tunfinished",
-];
-pub(crate) const CSV_SAMPLES: &[&[u8]] = &[
-    b"1,one\n2,\"two \"\"quoted\"\"\n and more\"\n,\"\"\n",
-    b"1,a\r\n\"2\",b\r\n\\.\r\n",
-    b" 7 ,x\n\"unfinished",
-];
-pub(crate) const BINARY_SAMPLES: &[&[u8]] = &[
-    b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x08\0\0\0\0\0\0\0\x2a\0\0\0\x01x\xff\xff",
-    b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\x03abc\0\x02\xff\xff\xff\xff\0\0\0\0\xff\xff",
-];
-
 pub fn copy_text(stream: &[u8]) {
     let format = || {
         CopyFormat::Text(TextFormat {

@@ -1,39 +1,42 @@
 //! Every decoder that faces the network, as a function of bytes that must never panic.
 //!
 //! `fuzz/` gives them to libFuzzer; `tests/seeded.rs` runs them on stable Rust from a seed. Where
-//! there is more to say of a decoder than that it lives, its entry asserts it.
+//! there is more to say of a decoder than that it lives, its entry asserts it. Inputs that reach
+//! deep into an entry are in `samples/` under its name.
 
 mod copy;
 mod plan;
+mod values;
 mod wire;
 
 pub use copy::{copy_binary, copy_csv, copy_text};
 pub use plan::{lexer, planner};
+pub use values::{config, key_value};
 pub use wire::{
     client_messages, error_response, frames, node_login, sasl_client, sasl_server, startup_packet,
     verifier,
 };
 
-/// A decoder with inputs that reach deep into it.
+/// A decoder under the name of its target in `fuzz/targets` and of its samples.
 pub struct Entry {
     pub name: &'static str,
     pub run: fn(&[u8]),
-    pub samples: &'static [&'static [u8]],
 }
 
-/// All of them; each has a target of the same name in `fuzz/fuzz_targets`.
 pub const ENTRIES: &[Entry] = &[
-    Entry { name: "startup_packet", run: startup_packet, samples: wire::STARTUP_SAMPLES },
-    Entry { name: "frames", run: frames, samples: wire::FRAME_SAMPLES },
-    Entry { name: "client_messages", run: client_messages, samples: wire::CLIENT_SAMPLES },
-    Entry { name: "error_response", run: error_response, samples: wire::ERROR_SAMPLES },
-    Entry { name: "sasl_server", run: sasl_server, samples: wire::SASL_SERVER_SAMPLES },
-    Entry { name: "sasl_client", run: sasl_client, samples: wire::SASL_CLIENT_SAMPLES },
-    Entry { name: "node_login", run: node_login, samples: wire::NODE_LOGIN_SAMPLES },
-    Entry { name: "verifier", run: verifier, samples: wire::VERIFIER_SAMPLES },
-    Entry { name: "lexer", run: lexer, samples: plan::SAMPLES },
-    Entry { name: "planner", run: planner, samples: plan::SAMPLES },
-    Entry { name: "copy_text", run: copy_text, samples: copy::TEXT_SAMPLES },
-    Entry { name: "copy_csv", run: copy_csv, samples: copy::CSV_SAMPLES },
-    Entry { name: "copy_binary", run: copy_binary, samples: copy::BINARY_SAMPLES },
+    Entry { name: "startup_packet", run: startup_packet },
+    Entry { name: "frames", run: frames },
+    Entry { name: "client_messages", run: client_messages },
+    Entry { name: "error_response", run: error_response },
+    Entry { name: "sasl_server", run: sasl_server },
+    Entry { name: "sasl_client", run: sasl_client },
+    Entry { name: "node_login", run: node_login },
+    Entry { name: "verifier", run: verifier },
+    Entry { name: "lexer", run: lexer },
+    Entry { name: "planner", run: planner },
+    Entry { name: "copy_text", run: copy_text },
+    Entry { name: "copy_csv", run: copy_csv },
+    Entry { name: "copy_binary", run: copy_binary },
+    Entry { name: "key_value", run: key_value },
+    Entry { name: "config", run: config },
 ];

@@ -7,21 +7,6 @@ use herd_plan::{Context, Planner, Query, lex, split};
 
 use crate::copy::catalog;
 
-pub(crate) const SAMPLES: &[&[u8]] = &[
-    b"select k, v from t where k = 42 and v like 'a''b' order by v limit 10",
-    b"select E'a\\n\\u0041' || U&'\\0041' || $$x$$ || $a$ $b$ $a$, B'01', X'ff', 1_000, 0x1F, 1.5e-3",
-    b"insert into t values (1, 'a'), ($1, $2) on conflict (k) do update set v = excluded.v returning *",
-    b"begin; update t set v = 'x' where k in (1, 2); /* a /* nested */ comment */ commit -- end",
-    b"copy t (k, v) from stdin with (format csv, header, delimiter ';', null 'x', force_null (v))",
-    b"with a as (select 1) select * from a join t using (k) union all values (1, null)",
-    b"create table u (k bigint primary key) partition by hash (k) with (herd.fragments = 4)",
-    b"create function f() returns int begin atomic select case when 1 = 1 then 2 end; end; select 1",
-    b"set search_path to a, \"B\"; show herd.nodes; explain (herd) select 1; reset all; discard all",
-    b"prepare p (int, text) as select * from t where k = $1; execute p(1, 'x'); deallocate p",
-    b"merge into t using (values (1, 'a')) s (k, v) on t.k = s.k when matched then do nothing",
-    b"declare c cursor with hold for select 1; fetch forward 10 from c; move all in c; close all",
-];
-
 /// A query string, cut into tokens and statements.
 pub fn lexer(sql: &[u8]) {
     let Ok(tokens) = lex::tokens(sql) else { return };

@@ -3,7 +3,9 @@
 //! Without a seed one is drawn, and printed with whatever it finds.
 
 use std::env;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use herd_fuzz_entries::{ENTRIES, Entry};
@@ -51,6 +53,14 @@ const INTERESTING: &[&[u8]] = &[
 ];
 
 #[test]
+fn each_entry_has_a_target() {
+    let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/targets");
+    for entry in ENTRIES {
+        assert!(targets.join(format!("{}.rs", entry.name)).exists(), "{}", entry.name);
+    }
+}
+
+#[test]
 fn no_input_makes_a_decoder_panic() {
     let seconds = number("HERD_FUZZ_SECONDS").unwrap_or(SECONDS_DEFAULT);
     let seed = number("HERD_FUZZ_SEED").unwrap_or_else(|| rand::rng().random());
@@ -69,12 +79,13 @@ fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
 /// Runs an entry for its share of the time; how many inputs it took.
 fn fuzz(entry: &Entry, seed: u64, share: Duration) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut pool: Vec<Vec<u8>> = entry.samples.iter().map(|sample| sample.to_vec()).collect();
+    let mut pool = samples(entry);
     for sample in &pool {
         run(entry, sample, seed);
     }
     let end = Instant::now() + share;
-    let mut runs = pool.len();
+    let samples = pool.len();
+    let mut runs = samples;
     while Instant::now() < end {
         let mut input = pool.choose(&mut rng).expect("there are samples").clone();
         for _ in 0..rng.random_range(1..=MUTATIONS_MAX) {
@@ -87,11 +98,20 @@ fn fuzz(entry: &Entry, seed: u64, share: Duration) -> usize {
             pool.push(input);
         } else if rng.random_ratio(1, 16) {
             // The samples themselves stay.
-            let replaced = rng.random_range(entry.samples.len()..POOL_MAX);
+            let replaced = rng.random_range(samples..POOL_MAX);
             pool[replaced] = input;
         }
     }
     runs
+}
+
+/// In the order of their names, so that a seed always means the same.
+fn samples(entry: &Entry) -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(entry.name);
+    let files = fs::read_dir(directory).expect("each entry has samples");
+    let mut paths: Vec<_> = files.map(|file| file.expect("it can be listed").path()).collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).expect("it can be read")).collect()
 }
 
 fn run(entry: &Entry, input: &[u8], seed: u64) {

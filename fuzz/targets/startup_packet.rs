@@ -1,0 +1,5 @@
+//! `herd_fuzz_entries::startup_packet` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| herd_fuzz_entries::startup_packet(input));
