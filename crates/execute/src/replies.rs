@@ -70,6 +70,8 @@ pub enum Event {
         value: String,
     },
     CopyIn,
+    /// A definition has run: what was prepared before may not fit any more.
+    Defined,
     Ready(TransactionStatus),
 }
 
@@ -264,7 +266,12 @@ impl Replies {
                 output.events.push(Event::CopyIn);
                 return Ok(());
             }
-            b'1' | b'2' | b'3' | b'C' | b'I' | b's' | b'V' => {}
+            b'C' => {
+                if is_definition(body) {
+                    output.events.push(Event::Defined);
+                }
+            }
+            b'1' | b'2' | b'3' | b'I' | b's' | b'V' => {}
             _ => return Err(RepliesError::Unexpected { tag: tag as char }),
         }
         self.reply(tag, input, span, output)
@@ -388,6 +395,11 @@ impl Replies {
 /// Messages that may be longer than any buffer, and of which nothing but the end matters.
 fn is_row_data(tag: u8) -> bool {
     matches!(tag, b'D' | b'd' | b'V')
+}
+
+/// Whether a command tag is that of a definition.
+fn is_definition(tag: &[u8]) -> bool {
+    [b"ALTER ".as_slice(), b"CREATE ", b"DROP "].iter().any(|verb| tag.starts_with(verb))
 }
 
 fn parameter(body: &[u8]) -> Option<Event> {

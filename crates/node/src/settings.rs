@@ -58,6 +58,10 @@ impl Settings {
         self.entries.get(name)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        self.entries.iter().map(|(name, setting)| (name.as_str(), setting))
+    }
+
     #[must_use]
     pub fn with(&self, name: &str, setting: Setting) -> Settings {
         let mut entries = self.entries.clone();

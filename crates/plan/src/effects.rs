@@ -17,13 +17,16 @@ const SESSION_LOCKS: [&str; 4] = [
 /// Changes any setting, whose name may be computed.
 const SET_CONFIG: &str = "set_config";
 
+/// Tell what `nextval` gave to the same session.
+const SEQUENCE_STATE: [&str; 2] = ["currval", "lastval"];
+
 /// The effects of any statement: of the functions that it calls, and of SELECT … INTO TEMP.
 pub(crate) fn of_statement(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Effects {
     let mut effects = Effects::default();
     for (n, &token) in tokens.iter().enumerate() {
         let called = tokens.get(n + 1).is_some_and(|next| next.kind == Kind::LeftParen);
         if called && token.kind.is_identifier() {
-            effects = effects.and(of_call(sql, token));
+            effects = effects.and(of_call(sql, token, &tokens[n + 2..]));
         } else if token.is_word(sql, "into") {
             let inserts = n.checked_sub(1).map(|before| tokens[before]).is_some_and(|before| {
                 before.is_word(sql, "insert") || before.is_word(sql, "merge")
@@ -67,17 +70,29 @@ pub(crate) fn of_body(body: &[u8]) -> Effects {
     effects
 }
 
-fn of_call(sql: &[u8], name: Token) -> Effects {
+fn of_call(sql: &[u8], name: Token, arguments: &[Token]) -> Effects {
     let Some(name) = name.identifier(sql) else {
         return Effects::default();
     };
     if name == SET_CONFIG {
-        Effects { probes_settings: true, ..Effects::default() }
+        let pin = (!names_plain_setting(sql, arguments)).then_some(PinReason::CustomSetting);
+        Effects { pin, probes_settings: true, ..Effects::default() }
+    } else if SEQUENCE_STATE.contains(&name.as_ref()) {
+        Effects { reads_sequences: true, ..Effects::default() }
     } else if SESSION_LOCKS.contains(&name.as_ref()) {
         Effects::pinned(PinReason::AdvisoryLock)
     } else {
         Effects::default()
     }
+}
+
+/// Whether the setting is one that a server can be asked for afterwards: those with a dot, which
+/// nobody has declared, are in no list.
+fn names_plain_setting(sql: &[u8], arguments: &[Token]) -> bool {
+    let Some(&first) = arguments.first() else { return false };
+    let followed = arguments.get(1).is_some_and(|next| next.kind == Kind::Comma);
+    let value = first.kind.is_string().then(|| first.string_value(sql)).flatten();
+    followed && value.is_some_and(|name| !name.contains(&b'.'))
 }
 
 /// Whether `[LOCAL | GLOBAL] TEMP` stands here, a name in `pg_temp`, or any name at all while

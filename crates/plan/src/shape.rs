@@ -231,6 +231,8 @@ pub struct Effects {
     pub pin: Option<PinReason>,
     /// Settings may have changed in a way that the text does not tell: ask the server.
     pub probes_settings: bool,
+    /// What the session's own `nextval` gave is asked for.
+    pub reads_sequences: bool,
 }
 
 impl Effects {
@@ -244,6 +246,7 @@ impl Effects {
         Effects {
             pin: self.pin.or(other.pin),
             probes_settings: self.probes_settings || other.probes_settings,
+            reads_sequences: self.reads_sequences || other.reads_sequences,
         }
     }
 }
@@ -256,6 +259,8 @@ pub enum PinReason {
     Listen,
     HeldCursor,
     LoadedLibrary,
+    /// Made by a function, under a name that no server lists.
+    CustomSetting,
     SessionPooling,
 }
 
@@ -268,6 +273,7 @@ impl PinReason {
             PinReason::Listen => "LISTEN",
             PinReason::HeldCursor => "WITH HOLD cursor",
             PinReason::LoadedLibrary => "LOAD",
+            PinReason::CustomSetting => "custom setting",
             PinReason::SessionPooling => "session pooling",
         }
     }

@@ -9,6 +9,10 @@ use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 
+/// What was set in a session, as far as servers list it. Values as `set_config` takes them.
+const SESSION_SETTINGS: &[u8] = b"SELECT name, pg_catalog.current_setting(name) \
+    FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'";
+
 impl Session {
     pub(crate) fn apply(&mut self, plan: &Plan, sql: &[u8]) {
         if let Some(reason) = plan.effects.pin
@@ -17,6 +21,7 @@ impl Session {
             link.pin(reason);
             self.show_pins();
         }
+        self.batch.probes |= plan.effects.probes_settings;
         match &plan.action {
             Action::Setting(command) => self.apply_setting(command, sql),
             Action::Transaction(command) => self.apply_transaction(command, sql),
@@ -75,7 +80,43 @@ impl Session {
         self.unpin_all().await;
         self.statements.clear();
         self.settings.discard();
+        // The client hears what its parameters are now.
+        let node = self.node_for_settings();
+        self.attach(node).await?;
+        self.release().await;
         Ok("DISCARD ALL")
+    }
+
+    /// Within a transaction, names must be looked up where the server looks for them.
+    pub(crate) async fn probe_search_path(&mut self) -> Result<(), Trouble> {
+        if !self.batch.probes || self.is_failed_on_server() {
+            return Ok(());
+        }
+        let Some(link) = &mut self.links.current else { return Ok(()) };
+        let sql = b"SELECT pg_catalog.current_setting('search_path')";
+        let (answer, _) = link.lease.connection().simple(sql).await?;
+        let value = answer.rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+        let value = value.map(|value| String::from_utf8_lossy(&value).into_owned());
+        self.settings.set_local("search_path", value);
+        Ok(())
+    }
+
+    /// After a transaction, the settings of the session are what the server says.
+    pub(crate) async fn probe_settings(&mut self) -> Result<(), Trouble> {
+        if !std::mem::take(&mut self.batch.probes) {
+            return Ok(());
+        }
+        let Some(link) = &mut self.links.current else { return Ok(()) };
+        let (answer, _) = link.lease.connection().simple(SESSION_SETTINGS).await?;
+        let text = |value: Option<bytes::Bytes>| {
+            value.map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
+        };
+        let settings = answer.rows.into_iter().filter_map(|row| {
+            let mut row = row.into_iter();
+            Some((text(row.next()?), text(row.next()?)))
+        });
+        self.settings.replace_listed(settings);
+        Ok(())
     }
 
     /// The node broke the connection. `None` when the server itself has told the client why.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use herd_config::PoolMode;
 use herd_execute::Expected;
 use herd_node::{NodeError, Pool, Settings};
-use herd_plan::PinReason;
+use herd_plan::{PinReason, Plan};
 use crate::placing::Place;
 use herd_types::{ClientError, NodeId};
 use herd_wire::message;
@@ -47,6 +47,22 @@ impl Session {
         self.lease(node).await?;
         if let Some(begin) = self.transaction.open() {
             self.keep_promise(&begin);
+        }
+        Ok(())
+    }
+
+    /// The same for a statement that asks what `nextval` gave in its session: on a connection new
+    /// to the client nothing was given, whatever other clients did there.
+    pub(crate) async fn attach_for(&mut self, node: NodeId, plan: &Plan) -> Result<(), Trouble> {
+        let was_attached = self.links.current.is_some();
+        let was_kept = self.links.kept.iter().any(|link| link.node() == node);
+        self.attach(node).await?;
+        if plan.effects.reads_sequences
+            && !was_attached
+            && !was_kept
+            && let Some(link) = &mut self.links.current
+        {
+            link.lease.connection().simple(b"DISCARD SEQUENCES").await?;
         }
         Ok(())
     }
@@ -149,7 +165,10 @@ impl Session {
         self.transaction.note(status);
         if !matches!(self.transaction, Transaction::None) {
             self.handle().enter(Phase::InTransaction);
-            return Ok(());
+            return self.probe_search_path().await;
+        }
+        if std::mem::take(&mut self.batch.defined) {
+            self.worker.gateway.note_definition();
         }
         self.batch.conclusion = Conclusion::Open;
         if heard.failed || was_failed || rolling_back {
@@ -157,6 +176,7 @@ impl Session {
         } else {
             self.settings.commit();
         }
+        self.probe_settings().await?;
         self.release().await;
         Ok(())
     }

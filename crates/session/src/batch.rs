@@ -81,6 +81,10 @@ pub(crate) struct Batch {
     pub(crate) conclusion: Conclusion,
     /// What a connection has after a RESET, which knows nothing of the startup packet.
     pub(crate) bare_settings: Option<Arc<Settings>>,
+    /// The transaction has changed definitions, which others see when it commits.
+    pub(crate) defined: bool,
+    /// Settings may have changed in a way that only the server knows.
+    pub(crate) probes: bool,
     meanings: Vec<Meaning>,
     portals: Vec<Portal>,
 }

@@ -139,7 +139,10 @@ impl Session {
             return Ok(());
         }
         let (node, binds) = self.place_bound(&statement, &bind)?;
-        self.attach(node).await?;
+        match &statement.understood {
+            Some(understood) => self.attach_for(node, &understood.plan).await?,
+            None => self.attach(node).await?,
+        }
         if binds {
             self.transaction.bind();
         }
@@ -276,7 +279,7 @@ impl Session {
         let name = reader.string()?;
         reader.end()?;
         if kind == b'P' {
-            return self.describe_portal(frame, name);
+            return self.describe_portal(frame, name).await;
         }
         let statement = self.current_statement(name)?;
         if self.runs_in_herd(&statement) {
@@ -298,9 +301,15 @@ impl Session {
         Ok(())
     }
 
-    fn describe_portal(&mut self, frame: &[u8], name: &[u8]) -> Result<(), Trouble> {
-        let portal = self.portal(name)?;
-        if portal.runs == Runs::InHerd {
+    async fn describe_portal(&mut self, frame: &[u8], name: &[u8]) -> Result<(), Trouble> {
+        let portal = match self.portal(name) {
+            Ok(portal) => Some(portal),
+            Err(error) => {
+                self.attach_cursor(error).await?;
+                None
+            }
+        };
+        if let Some(portal) = portal.filter(|portal| portal.runs == Runs::InHerd) {
             let mut answer = BytesMut::new();
             self.describe_locally(&portal.statement, &mut answer);
             self.answer(&answer);
@@ -321,18 +330,29 @@ impl Session {
         })
     }
 
+    /// A cursor made by DECLARE is a portal too, and only its server knows it.
+    async fn attach_cursor(&mut self, error: ClientError) -> Result<(), Trouble> {
+        if self.links.current.is_none() {
+            let Some(node) = self.links.kept.first().map(crate::link::Link::node) else {
+                return Err(error.into());
+            };
+            self.attach(node).await?;
+        }
+        self.batch.advance(Stage::Engaged);
+        Ok(())
+    }
+
     async fn execute(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
         let mut reader = Reader::new(body);
         let name = reader.string()?;
         let portal = match self.portal(name) {
             Ok(portal) => portal,
-            // A cursor made by DECLARE is a portal too, and only its server knows it.
-            Err(_) if self.links.current.is_some() => {
+            Err(error) => {
+                self.attach_cursor(error).await?;
                 self.exchange.out.extend_from_slice(frame);
                 self.exchange.replies.expect(Expected::Execute { hidden: false, token: None });
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
         };
         if portal.runs == Runs::InHerd {
             return self.execute_in_herd(&portal).await;
@@ -353,7 +373,8 @@ impl Session {
         self.resolve_pending().await?;
         if kind == b'P' {
             let portal = self.batch.close_portal(name);
-            if portal.is_some_and(|portal| portal.runs == Runs::OnServer) {
+            let in_herd = portal.is_some_and(|portal| portal.runs == Runs::InHerd);
+            if !in_herd && self.links.current.is_some() {
                 self.exchange.out.extend_from_slice(frame);
                 self.exchange.replies.expect(Expected::Single {
                     tag: b'3',

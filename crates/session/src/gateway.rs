@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
@@ -59,6 +60,8 @@ pub struct Gateway {
     /// True once the process takes no new clients and lets the old ones go.
     pub draining: watch::Sender<bool>,
     pub workers: Mutex<Vec<Arc<Worker>>>,
+    /// Counts definitions: a statement understood or prepared before may not fit any more.
+    pub definitions: AtomicU64,
     /// Secret of this process, from which unknown users get their salt.
     pub mock_secret: MockSecret,
 }
@@ -74,6 +77,14 @@ pub struct Worker {
 impl Gateway {
     pub fn catalog(&self) -> arc_swap::Guard<Arc<Catalog>> {
         self.catalog.load()
+    }
+
+    /// Statements prepared so far are prepared anew under other names when they come again.
+    pub fn note_definition(&self) {
+        self.definitions.fetch_add(1, Ordering::AcqRel);
+        for worker in self.workers.lock().iter() {
+            worker.statements.lock().clear();
+        }
     }
 
     #[must_use]

@@ -4,6 +4,7 @@
 //! in `attach`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
@@ -81,6 +82,7 @@ pub(crate) struct Heard {
     pub(crate) events: SmallVec<[Event; 4]>,
     pub(crate) status: Option<TransactionStatus>,
     pub(crate) failed: bool,
+    pub(crate) defined: bool,
 }
 
 impl Session {
@@ -281,6 +283,7 @@ impl Session {
     pub(crate) fn circumstances(&self) -> Circumstances {
         Circumstances {
             catalog_version: self.worker.gateway.catalog().version(),
+            definitions: self.worker.gateway.definitions.load(Ordering::Acquire),
             search_path: self.settings.search_path().clone(),
         }
     }
@@ -302,6 +305,10 @@ impl Session {
         let relayed = relay.run(|event| heard.hear(event)).await;
         self.exchange.told_error = heard.failed;
         self.registered.handle.interrupts.lower(Interrupt::QueryTimeout);
+        if heard.defined {
+            self.batch.defined = true;
+            self.worker.gateway.note_definition();
+        }
         relayed?;
         self.answer_alone().await?;
         if let Some(link) = &mut self.links.current {
@@ -314,7 +321,7 @@ impl Session {
     }
 
     /// Answers of Herd's own that no server reply stands before.
-    async fn answer_alone(&mut self) -> Result<(), Trouble> {
+    pub(crate) async fn answer_alone(&mut self) -> Result<(), Trouble> {
         let mut answers = BytesMut::new();
         self.exchange.replies.take_answers(&mut answers);
         self.write(&answers).await.map_err(Trouble::End)
@@ -359,6 +366,7 @@ impl Heard {
                 self.events.push(event.clone());
             }
             Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
+            Event::Defined => self.defined = true,
             Event::CopyIn | Event::Parameter { .. } => {}
         }
     }

@@ -128,6 +128,16 @@ impl SessionSettings {
         self.commit();
     }
 
+    /// Takes over what the server lists; the role, and settings that no server lists, stay.
+    pub fn replace_listed(&mut self, listed: impl Iterator<Item = (String, String)>) {
+        let unlisted = |name: &str| IDENTITIES.contains(&name) || name.contains('.');
+        let kept = self.current.iter().filter(|(name, _)| unlisted(name));
+        let kept = kept.map(|(name, setting)| (name.to_owned(), setting.clone()));
+        let listed = listed.map(|(name, value)| (name.to_ascii_lowercase(), Setting::Value(value)));
+        self.change(Settings::new(kept.chain(listed)));
+        self.commit();
+    }
+
     pub fn savepoint(&mut self, name: &str) {
         self.savepoints.push(Savepoint {
             name: name.to_owned(),

@@ -120,7 +120,7 @@ impl Session {
         plan: &Plan,
         sql: &[u8],
     ) -> Result<(), Trouble> {
-        self.attach(node).await?;
+        self.attach_for(node, plan).await?;
         if binds {
             self.transaction.bind();
         }
@@ -281,6 +281,7 @@ impl Session {
 
     /// An answer of Herd's own to a simple query.
     async fn complete(&mut self, answer: &[u8]) -> Result<(), Trouble> {
+        self.answer_alone().await?;
         let mut out = BytesMut::from(answer);
         message::ready(&mut out, self.transaction.status());
         self.write(&out).await.map_err(Trouble::End)

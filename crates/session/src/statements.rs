@@ -72,6 +72,12 @@ impl Interner {
         statement
     }
 
+    pub fn clear(&mut self) {
+        self.known.clear();
+        self.order.clear();
+        self.bytes = 0;
+    }
+
     /// A statement that is forgotten here lives on with those who hold it.
     fn shrink(&mut self) {
         while self.bytes > self.bytes_max {
@@ -109,6 +115,7 @@ pub struct ClientStatement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {
     pub catalog_version: u64,
+    pub definitions: u64,
     pub search_path: herd_catalog::SearchPath,
 }
 

@@ -10,6 +10,7 @@ mod worker;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -110,6 +111,7 @@ pub fn serve(
         paused,
         draining,
         workers: parking_lot::Mutex::default(),
+        definitions: AtomicU64::new(0),
         mock_secret: MockSecret::random(),
     });
     operator.attach(&gateway);
