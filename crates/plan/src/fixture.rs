@@ -10,7 +10,7 @@ use herd_catalog::{
 };
 use herd_types::{ClientError, NodeId};
 
-use crate::{Action, Context, Effects, Planner, Query, Understood};
+use crate::{Action, Context, Plan, Planner, PreparedCommand, Query, Understood};
 
 pub(crate) fn catalog() -> Arc<Catalog> {
     let empty = Catalog::new(NodeId(1), (1..=3).map(node));
@@ -49,19 +49,33 @@ pub(crate) fn describe(sql: &str) -> String {
 }
 
 fn understanding(sql: &str, understood: &Understood) -> String {
-    let plan = &understood.plan;
-    let mut text = match &plan.action {
-        Action::Forward(forward) if forward.inline.is_empty() => format!("{:?}", forward.target),
-        action => format!("{action:?}"),
-    };
-    if plan.effects != Effects::default() {
-        write!(text, " {:?}", plan.effects).unwrap();
-    }
+    let mut text = describe_plan(&understood.plan);
     let slots: Vec<&str> = understood.slots.iter().map(|slot| &sql[slot.span()]).collect();
     if !slots.is_empty() {
-        write!(text, " slots {}", slots.join(" ")).unwrap();
+        write!(text, ", slots {}", slots.join(" ")).unwrap();
     }
     text.push('\n');
+    text
+}
+
+fn describe_plan(plan: &Plan) -> String {
+    let mut text = match &plan.action {
+        Action::Forward(forward) if forward.inline.is_empty() => format!("{:?}", forward.target),
+        Action::Prepared(PreparedCommand::Prepare { name, name_span, parameter_types, body }) => {
+            let body = describe_plan(body);
+            format!("prepare {name} at {name_span:?} {parameter_types:?} as ({body})")
+        }
+        Action::Explain(explain) => {
+            format!("explain {:?} ({})", explain.statement, describe_plan(&explain.plan))
+        }
+        action => format!("{action:?}"),
+    };
+    if let Some(reason) = plan.effects.pin {
+        write!(text, ", pins for {}", reason.as_str()).unwrap();
+    }
+    if plan.effects.probes_settings {
+        text.push_str(", probes settings");
+    }
     text
 }
 

@@ -15,6 +15,7 @@ pub mod lex;
 mod named;
 mod normalise;
 mod planner;
+mod several;
 mod shape;
 pub mod split;
 mod utility;

@@ -135,36 +135,48 @@ fn only_semicolons_follow(lexer: &mut Lexer<'_>) -> Result<bool, LexError> {
     Ok(true)
 }
 
-/// Which literals are slots: all but the integers of ORDER BY and GROUP BY lists, which may be
-/// positions in the select list.
+/// Which literals are slots: all but those whose value a plan depends on. These are the integers
+/// of ORDER BY and GROUP BY lists, which may be positions in the select list, and the name that
+/// `set_config` is called with.
 #[derive(Debug, Default)]
 struct Slotting {
     /// Open parentheses.
     depth: usize,
     /// The depth of the last BY, plus one; 0 when its parentheses were closed.
     list: usize,
-    /// Whether an item of that list begins here.
-    item: bool,
+    before: Before,
+}
+
+/// What stands before a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Other,
+    /// An item of an ORDER BY or GROUP BY list begins.
+    ListItem,
+    SetConfig,
+    /// Its parenthesis, too.
+    SetConfigCall,
 }
 
 impl Slotting {
     #[inline]
     fn is_slot(&mut self, token: Token, sql: &[u8]) -> bool {
-        let item = std::mem::take(&mut self.item);
+        let before = std::mem::take(&mut self.before);
         match token.kind {
-            Kind::Word => {
-                if token.text(sql).eq_ignore_ascii_case(b"by") {
-                    self.list = self.depth + 1;
-                    self.item = true;
-                }
+            Kind::Word | Kind::QuotedWord | Kind::UnicodeWord => {
+                self.before = self.read_word(token, sql);
                 false
             }
-            Kind::Comma => {
-                self.item = self.list == self.depth + 1;
+            Kind::Comma if self.list == self.depth + 1 => {
+                self.before = Before::ListItem;
                 false
             }
             Kind::LeftParen => {
                 self.depth += 1;
+                if before == Before::SetConfig {
+                    self.before = Before::SetConfigCall;
+                }
                 false
             }
             Kind::RightParen => {
@@ -174,8 +186,24 @@ impl Slotting {
                 }
                 false
             }
-            Kind::Integer => !item,
-            kind => kind.is_literal(),
+            Kind::Integer => before != Before::ListItem,
+            kind => kind.is_literal() && before != Before::SetConfigCall,
         }
+    }
+
+    #[inline]
+    fn read_word(&mut self, token: Token, sql: &[u8]) -> Before {
+        let text = token.text(sql);
+        let sets = match token.kind {
+            Kind::Word if text.eq_ignore_ascii_case(b"by") => {
+                self.list = self.depth + 1;
+                return Before::ListItem;
+            }
+            Kind::Word => text.eq_ignore_ascii_case(b"set_config"),
+            Kind::QuotedWord => text == b"\"set_config\"",
+            // Whatever is spelled in that way.
+            _ => true,
+        };
+        if sets { Before::SetConfig } else { Before::Other }
     }
 }

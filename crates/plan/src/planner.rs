@@ -10,6 +10,7 @@ use herd_types::{ClientError, SqlState};
 use crate::cache::{Cached, PlanCache};
 use crate::lex::{self, Kind, Token};
 use crate::normalise::{self, Normaliser, Reading};
+use crate::several::Names;
 use crate::split::split;
 use crate::{Action, Effects, Plan, PreparedCommand, Slots, effects, named, utility};
 
@@ -33,8 +34,8 @@ pub enum Query {
     Several(Vec<Part>),
 }
 
-/// One statement of several in a query string. A part that follows a change of search_path or of
-/// the catalog must be understood anew when its turn comes.
+/// One statement of several in a query string, understood as if the others were not there. A part
+/// that uses names whose meaning another part may have changed is refused.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub span: Range<usize>,
@@ -123,15 +124,28 @@ impl Planner {
                 Ok(Query::One(meaning.into_understood()))
             }
             several => {
-                let part = |range: &Range<usize>| self.part(sql, &tokens[range.clone()], context);
+                let mut names = Names::default();
+                let part = |range: &Range<usize>| {
+                    self.part(sql, &tokens[range.clone()], &mut names, context)
+                };
                 Ok(Query::Several(several.iter().map(part).collect()))
             }
         }
     }
 
-    fn part(&mut self, sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Part {
+    fn part(
+        &mut self,
+        sql: &[u8],
+        tokens: &[Token],
+        names: &mut Names,
+        context: &Context<'_>,
+    ) -> Part {
         let span = tokens[0].start as usize..tokens[tokens.len() - 1].end as usize;
-        let understood = self.one(&sql[span.clone()], context);
+        let checked = names.check(sql, tokens, context);
+        let understood = checked.and_then(|()| self.one(&sql[span.clone()], context));
+        if let Ok(understood) = &understood {
+            names.follow(&understood.plan);
+        }
         Part { span, understood }
     }
 
@@ -210,9 +224,9 @@ fn points_into_text(action: &Action) -> bool {
     !matches!(action, Action::Forward(forward) if forward.inline.is_empty())
 }
 
-/// Whether the same text is likely to come again. The arguments of EXECUTE seldom do.
+/// Whether the same text is likely to come again. DDL and the arguments of EXECUTE seldom do.
 fn is_repeated(action: &Action) -> bool {
-    !matches!(action, Action::Prepared(PreparedCommand::Execute { .. }))
+    !matches!(action, Action::Prepared(PreparedCommand::Execute { .. }) | Action::Define(_))
 }
 
 impl Plan {

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::lex::Token;
 
 /// Literals of a text that are kept without touching the heap.
-const SLOTS_INLINE: usize = 8;
+const SLOTS_INLINE: usize = 16;
 
 /// The literals of one very text, in order. Texts that differ only in these share a plan.
 #[derive(Clone, Debug, Default)]

@@ -61,6 +61,8 @@ fn texts_that_differ_otherwise_do_not() {
         ("select \"a b\"", "select \"a  b\""),
         ("select a from t order by 1", "select a from t order by 2"),
         ("select a from t group by b, 1", "select a from t group by b, 2"),
+        ("select set_config('a', 'b', true)", "select set_config('c', 'b', true)"),
+        ("select \"set_config\" ($$a$$, $1)", "select \"set_config\" ($$c$$, $1)"),
         ("set a = 1", "set a = 2"),
     ] {
         assert!(!share(one, other), "{one} / {other}");
@@ -130,19 +132,19 @@ fn empty_and_several() {
     check(
         "begin; select a from t where b = 1; commit",
         expect![[r#"
-        begin
-          Transaction(Begin)
-        select a from t where b = 1
-          Home slots 1
-        commit
-          Transaction(Commit { chain: false })
-    "#]],
+            begin
+              Transaction(Begin)
+            select a from t where b = 1
+              Home, slots 1
+            commit
+              Transaction(Commit { chain: false })
+        "#]],
     );
     check(
         "; select 1;",
         expect![[r#"
-        Home slots 1
-    "#]],
+            Home, slots 1
+        "#]],
     );
     check(
         "create function f() returns int begin atomic select 1; end",
@@ -159,8 +161,8 @@ fn empty_and_several() {
     check(
         "((select 1))",
         expect![[r#"
-        Home slots 1
-    "#]],
+            Home, slots 1
+        "#]],
     );
 }
 
@@ -169,14 +171,34 @@ fn a_part_that_is_refused_leaves_the_others() {
     check(
         "select 1; lock users; select 2",
         expect![[r#"
-        select 1
-          Home slots 1
-        lock users
-          0A000: LOCK cannot be used with fragmented table "users" at 6
-        select 2
-          Home slots 2
-    "#]],
+            select 1
+              Home, slots 1
+            lock users
+              0A000: LOCK cannot be used with fragmented table "users" at 6
+            select 2
+              Home, slots 2
+        "#]],
     );
+}
+
+#[test]
+fn names_are_not_guessed_after_a_change_of_search_path() {
+    for sql in [
+        "set search_path = x; lock users",
+        "set local role bob; copy users to stdout",
+        "select set_config('search_path', 'x', true); select 1 as users",
+        "rollback; select users",
+        "begin; set search_path = x; rollback; select users",
+    ] {
+        assert!(describe(sql).contains("0A000: which table users is"), "{}", describe(sql));
+    }
+    for sql in [
+        "set search_path = x; select * from t",
+        "set work_mem = 1; select * from t",
+        "begin; select 1; commit; begin; lock users; rollback",
+    ] {
+        assert!(!describe(sql).contains("which table"), "{}", describe(sql));
+    }
 }
 
 #[test]
@@ -192,18 +214,18 @@ fn a_text_that_cannot_be_read_is_refused_as_a_whole() {
 #[test]
 fn effects_of_functions_and_temporary_tables() {
     for (sql, effect) in [
-        ("select set_config('a', 'b', false)", "probes_settings: true"),
-        ("select pg_catalog.\"set_config\" ($1, $2, true)", "probes_settings: true"),
-        ("with x as (select Pg_Try_Advisory_Lock(1)) select 1", "AdvisoryLock"),
-        ("select * into temp x from t", "TemporaryTable"),
-        ("select * into local temporary table x from t", "TemporaryTable"),
-        ("select * into pg_temp.x from t", "TemporaryTable"),
-        ("create temp table x (a int)", "TemporaryTable"),
-        ("create or replace temporary view x as select 1", "TemporaryTable"),
-        ("create local temp sequence s", "TemporaryTable"),
-        ("create table pg_temp.x (a int)", "TemporaryTable"),
-        ("do $$ begin create temp table x (); end $$", "TemporaryTable"),
-        ("do $$ begin perform pg_advisory_lock(1); end $$", "AdvisoryLock"),
+        ("select set_config('a', 'b', false)", "probes settings"),
+        ("select pg_catalog.\"set_config\" ($1, $2, true)", "probes settings"),
+        ("with x as (select Pg_Try_Advisory_Lock(1)) select 1", "pins for advisory lock"),
+        ("select * into temp x from t", "pins for temporary table"),
+        ("select * into local temporary table x from t", "pins for temporary table"),
+        ("select * into pg_temp.x from t", "pins for temporary table"),
+        ("create temp table x (a int)", "pins for temporary table"),
+        ("create or replace temporary view x as select 1", "pins for temporary table"),
+        ("create local temp sequence s", "pins for temporary table"),
+        ("create table pg_temp.x (a int)", "pins for temporary table"),
+        ("do $$ begin create temp table x (); end $$", "pins for temporary table"),
+        ("do $$ begin perform pg_advisory_lock(1); end $$", "pins for advisory lock"),
     ] {
         assert!(describe(sql).contains(effect), "{sql}: {}", describe(sql));
     }
@@ -213,7 +235,7 @@ fn effects_of_functions_and_temporary_tables() {
         "create table temp (a int)",
     ] {
         let meaning = describe(sql);
-        assert!(!meaning.contains("pin: Some") && !meaning.contains("probes_settings: true"));
+        assert!(!meaning.contains("pins") && !meaning.contains("probes settings"));
     }
 }
 

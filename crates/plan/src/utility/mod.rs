@@ -56,6 +56,10 @@ pub(crate) fn understand(
             Some(Plan::forward(Target::Current, "a cursor is where it was declared"))
         }
         "copy" => return understand_copy(sql, tokens, context),
+        "create" => {
+            prepared::refuse_create_as_execute(sql, tokens)?;
+            define(sql, tokens, context)?
+        }
         "do" => Some(routines::understand_do(cursor, context)?),
         "call" => Some(routines::understand_call(sql, tokens, context)?),
         "pause" | "resume" | "reload" | "drain" if cursor.is_done() => admin(&command),

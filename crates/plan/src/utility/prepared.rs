@@ -6,7 +6,7 @@ use herd_types::ClientError;
 
 use crate::arguments::Arguments;
 use crate::cursor::Cursor;
-use crate::lex::Token;
+use crate::lex::{Token, position};
 use crate::planner::{self, Meaning};
 use crate::{Action, Context, Plan, PreparedCommand};
 
@@ -50,6 +50,18 @@ pub(super) fn understand_execute(mut cursor: Cursor<'_>) -> Option<Plan> {
     };
     let execute = PreparedCommand::Execute { name, name_span, arguments };
     cursor.is_done().then(|| plan_of(execute))
+}
+
+/// CREATE TABLE … AS EXECUTE makes its table where the statement is answered, which need not be
+/// where tables are.
+pub(super) fn refuse_create_as_execute(sql: &[u8], tokens: &[Token]) -> Result<(), ClientError> {
+    let executes = |pair: &[Token]| pair[0].is_word(sql, "as") && pair[1].is_word(sql, "execute");
+    match tokens.windows(2).find(|pair| executes(pair)) {
+        None => Ok(()),
+        Some(pair) => Err(ClientError::unsupported("CREATE TABLE AS EXECUTE is not supported")
+            .with_hint("Write the query itself after AS.")
+            .at(position(sql, pair[1].start as usize))),
+    }
 }
 
 pub(super) fn understand_deallocate(mut cursor: Cursor<'_>) -> Option<Plan> {

@@ -385,6 +385,7 @@ fn prepared_statements() {
          EXECUTE p
          EXECUTE \"P\"(1, 'a', NULL, now())
          EXPLAIN EXECUTE p(1)
+         CREATE TABLE x AS EXECUTE p(1)
          DEALLOCATE p
          DEALLOCATE PREPARE p
          DEALLOCATE prepare
@@ -393,9 +394,9 @@ fn prepared_statements() {
          DEALLOCATE \"all\"",
         expect![[r#"
             PREPARE p AS SELECT 1
-                Prepared(Prepare { name: "p", name_span: 8..9, parameter_types: [], body: Plan { action: Forward(Forward { target: Home, inline: [] }), effects: Effects { pin: None, probes_settings: false }, reasons: ["names no fragmented or reference table"] } }) slots 1
+                prepare p at 8..9 [] as (Home), slots 1
             PREPARE "P" (int, timestamp(3) with time zone, pg_catalog.text, mood, int[]) AS SELECT $1, 'x'
-                Prepared(Prepare { name: "P", name_span: 8..11, parameter_types: [23, 1184, 25, 4294967295, 4294967295], body: Plan { action: Forward(Forward { target: Home, inline: [] }), effects: Effects { pin: None, probes_settings: false }, reasons: ["names no fragmented or reference table"] } }) slots 'x'
+                prepare P at 8..11 [23, 1184, 25, 4294967295, 4294967295] as (Home), slots 'x'
             PREPARE p (int)
                 Home
             EXECUTE p
@@ -404,6 +405,8 @@ fn prepared_statements() {
                 Prepared(Execute { name: "P", name_span: 8..11, arguments: Arguments { values: [Text([49]), Text([97]), Null, Expression] } })
             EXPLAIN EXECUTE p(1)
                 Prepared(Execute { name: "p", name_span: 16..17, arguments: Arguments { values: [Text([49])] } })
+            CREATE TABLE x AS EXECUTE p(1)
+                0A000: CREATE TABLE AS EXECUTE is not supported at 19
             DEALLOCATE p
                 Prepared(Deallocate { name: "p" })
             DEALLOCATE PREPARE p
@@ -432,9 +435,9 @@ fn cursors_stay_where_they_are_declared() {
          DECLARE c CURSOR",
         expect![[r#"
             DECLARE c CURSOR FOR SELECT * FROM t WHERE a = 5
-                Home slots 5
+                Home, slots 5
             DECLARE c NO SCROLL BINARY CURSOR WITH HOLD FOR VALUES (1)
-                Home Effects { pin: Some(HeldCursor), probes_settings: false } slots 1
+                Home, pins for WITH HOLD cursor, slots 1
             DECLARE c INSENSITIVE SCROLL CURSOR WITHOUT HOLD FOR TABLE t
                 Home
             FETCH 5 FROM c
@@ -458,13 +461,13 @@ fn notifications_and_libraries() {
          LOAD 'auto_explain'",
         expect![[r#"
             LISTEN x
-                Home Effects { pin: Some(Listen), probes_settings: false }
+                Home, pins for LISTEN
             UNLISTEN *
                 Home
             NOTIFY x, 'y'
                 Home
             LOAD 'auto_explain'
-                Home Effects { pin: Some(LoadedLibrary), probes_settings: false }
+                Home, pins for LOAD
         "#]],
     );
 }
@@ -481,7 +484,7 @@ fn code_may_not_speak_of_logical_tables() {
          CALL f((SELECT max(id) FROM users))",
         expect![[r#"
             DO $$ BEGIN PERFORM 1; END $$
-                Home Effects { pin: None, probes_settings: true }
+                Home, probes settings
             DO LANGUAGE plpgsql $$ BEGIN PERFORM * FROM Users; END $$
                 0A000: DO cannot be used with fragmented table "users"
             DO 'BEGIN EXECUTE ''delete from public."country"''; END'
@@ -489,9 +492,9 @@ fn code_may_not_speak_of_logical_tables() {
             DO $$ BEGIN PERFORM * FROM users_2; END $$
                 0A000: DO cannot be used with fragmented table "users"
             DO $$ BEGIN PERFORM * FROM users_99; END $$
-                Home Effects { pin: None, probes_settings: true }
+                Home, probes settings
             CALL f(1, 'x')
-                Home Effects { pin: None, probes_settings: true }
+                Home, probes settings
             CALL f((SELECT max(id) FROM users))
                 0A000: CALL cannot be used with fragmented table "users" at 29
         "#]],
@@ -549,25 +552,25 @@ fn explain_goes_where_its_statement_goes() {
          EXPLAIN (HERD, ANALYZE) SELECT 1",
         expect![[r#"
             EXPLAIN SELECT set_config('a', 'b', true) FROM t WHERE a = 1
-                Home slots 'a' 'b' 1
+                Home, slots 'b' 1
             EXPLAIN ANALYZE VERBOSE SELECT set_config('a', 'b', true)
-                Home Effects { pin: None, probes_settings: true } slots 'a' 'b'
+                Home, probes settings, slots 'b'
             EXPLAIN (ANALYZE, COSTS off) SELECT pg_advisory_lock(1)
-                Home Effects { pin: Some(AdvisoryLock), probes_settings: false } slots 1
+                Home, pins for advisory lock, slots 1
             EXPLAIN (ANALYZE off) SELECT pg_advisory_lock(1)
-                Home slots 1
+                Home, slots 1
             EXPLAIN (SELECT 1)
-                Home slots 1
+                Home, slots 1
             EXPLAIN DECLARE c CURSOR FOR SELECT 1
-                Home slots 1
+                Home, slots 1
             EXPLAIN CREATE TABLE x AS SELECT 1
                 Home
             EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1
-                Home Effects { pin: Some(TemporaryTable), probes_settings: false }
+                Home, pins for temporary table
             EXPLAIN (HERD) SELECT 1
-                Explain(Explain { statement: 15..23, plan: Plan { action: Forward(Forward { target: Home, inline: [] }), effects: Effects { pin: None, probes_settings: false }, reasons: ["names no fragmented or reference table"] } }) slots 1
+                explain 15..23 (Home), slots 1
             EXPLAIN (HERD) BEGIN
-                Explain(Explain { statement: 15..20, plan: Plan { action: Transaction(Begin), effects: Effects { pin: None, probes_settings: false }, reasons: ["controls the transaction"] } })
+                explain 15..20 (Transaction(Begin))
             EXPLAIN (HERD, ANALYZE) SELECT 1
                 42601: EXPLAIN option HERD cannot be combined with others at 10
         "#]],
@@ -579,8 +582,8 @@ fn copy_of_a_query_has_its_literals() {
     check(
         "COPY (SELECT a FROM t WHERE b = 'x') TO STDOUT",
         expect![[r#"
-        COPY (SELECT a FROM t WHERE b = 'x') TO STDOUT
-            Home slots 'x'
-    "#]],
+            COPY (SELECT a FROM t WHERE b = 'x') TO STDOUT
+                Home, slots 'x'
+        "#]],
     );
 }
