@@ -74,14 +74,14 @@ def test_statement_waiting_for_a_lock_is_cancelled(connection: psycopg.Connectio
 
 def test_large_result_is_cancelled_halfway(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.QueryCanceled):
-        for number, _ in enumerate(connection.cursor().stream("SELECT repeat('x', 1000) FROM generate_series(1, 10000000)")):
+        for number, _ in enumerate(connection.cursor().stream("SELECT repeat('x', 1000), generate_series(1, 10000000)")):
             if number == 1000:
                 connection.cancel_safe()
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_copy_out_is_cancelled_halfway(connection: psycopg.Connection) -> None:
-    statement = "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 10000000)) TO STDOUT"
+    statement = "COPY (SELECT repeat('x', 1000), generate_series(1, 10000000)) TO STDOUT"
     with pytest.raises(psycopg.errors.QueryCanceled), connection.cursor().copy(statement) as copy:
         for number, _ in enumerate(copy):
             if number == 1000:

@@ -121,7 +121,7 @@ class Demo(_Running):
 
     def __init__(self, directory: Path, nodes: int = 3):
         super().__init__(directory)
-        self.nodes = nodes
+        self.node_count = nodes
 
     def __enter__(self) -> Demo:
         self.start()
@@ -140,7 +140,7 @@ class Demo(_Running):
             f"--dir={self.directory}",
             f"--listen={self.endpoint.host}:{self.endpoint.port}",
             f"--http=127.0.0.1:{self.http_port}",
-            f"--nodes={self.nodes}",
+            f"--nodes={self.node_count}",
             "--empty",
         ]
 
