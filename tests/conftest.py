@@ -1,13 +1,17 @@
-"""Fixtures of every Python suite: the endpoint under test and the oracle, from the environment."""
+"""Fixtures of every Python suite: servers that the environment names, and servers of a suite's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from harness.endpoint import ORACLE, UNDER_TEST, Endpoint
+from harness.herd import Serve
+from harness.postgres import Postgres
+from harness.process import scratch_directory
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,33 @@ def schema(endpoint: Endpoint, request: pytest.FixtureRequest) -> Iterator[str]:
     yield name
     with psycopg.connect(**endpoint.parameters(), autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """Where the servers of a suite's own keep their data."""
+    with scratch_directory("herd-suite") as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def node(scratch: Path) -> Iterator[Postgres]:
+    """A PostgreSQL to put Herd in front of."""
+    with Postgres(scratch / "node") as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def start_herd(scratch: Path, node: Postgres, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Serve]]:
+    """Starts Herds before `node` with settings of the test's own; all are stopped after the file."""
+    started: list[Serve] = []
+
+    def start(settings: str) -> Serve:
+        herd = Serve(scratch / f"{request.path.stem}-{len(started)}", node.endpoint, settings)
+        herd.start()
+        started.append(herd)
+        return herd
+
+    yield start
+    for herd in started:
+        herd.stop()

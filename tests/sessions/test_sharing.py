@@ -40,7 +40,6 @@ SETTINGS = [
 def test_each_client_keeps_its_own_setting(connect: Connect, name: str, ours: str, theirs: str, form: str) -> None:
     first, second = connect(), connect()
     for connection, value in ((first, ours), (second, theirs)):
-        value = value if name not in ("search_path", "DateStyle") or form != "SET {} = '{}'" else value
         if form.endswith("%s, false)"):
             connection.execute(form.format(name), [value])
         elif form.startswith("SET") and name == "search_path":
@@ -83,8 +82,8 @@ def test_roles_do_not_leak(connect: Connect) -> None:
 def test_closing_a_client_leaves_nothing_behind(connect: Connect) -> None:
     leaving = connect()
     leaving.execute("SET work_mem = '5MB'; SET search_path = nowhere")
-    leaving.execute("PREPARE left AS SELECT 1")
-    leaving.execute("LISTEN left")
+    leaving.execute("PREPARE left_over AS SELECT 1")
+    leaving.execute("LISTEN left_over")
     leaving.close()
     for _ in range(3):
         fresh = connect()
@@ -113,8 +112,23 @@ def test_protocol_statements_follow_their_client(connect: Connect) -> None:
         assert second.pgconn.exec_prepared(b"mine", []).get_value(0, 0) == b"second"
 
 
+def test_prepare_and_execute_among_several_statements(connect: Connect) -> None:
+    connection = connect()
+    cursor = connection.execute("PREPARE among AS SELECT 'a'; EXECUTE among; DEALLOCATE among")
+    assert cursor.nextset() and cursor.fetchone() == ("a",)
+
+
+@pytest.mark.parametrize("threshold", [None, 0], ids=["unnamed", "named"])
+def test_execute_by_the_extended_protocol(connect: Connect, threshold: int | None) -> None:
+    first, second = connect(prepare_threshold=threshold), connect(prepare_threshold=threshold)
+    first.execute("PREPARE mine(int) AS SELECT $1 + 1")
+    for _ in range(3):
+        assert second.execute("SELECT %s::int", [1]).fetchone() == (1,)
+        assert first.execute("EXECUTE mine(1)", binary=True).fetchone() == (2,)
+
+
 def test_sql_statements_follow_their_client(connect: Connect) -> None:
-    first, second = connect(), connect()
+    first, second = connect(prepare_threshold=None), connect(prepare_threshold=None)
     first.execute("PREPARE mine(int) AS SELECT $1 + 1")
     second.execute("PREPARE mine(text) AS SELECT $1 || '!'")
     for _ in range(5):
@@ -193,7 +207,8 @@ def test_cancel_reaches_only_its_own_statement(connect: Connect) -> None:
 
 def test_discard_all_of_one_leaves_the_other(connect: Connect) -> None:
     first, second = connect(), connect()
-    second.execute("SET work_mem = '5MB'; PREPARE kept AS SELECT 'kept'")
+    second.execute("SET work_mem = '5MB'")
+    second.execute("PREPARE kept AS SELECT 'kept'")
     second.pgconn.prepare(b"kept_too", b"SELECT 'kept too'")
     first.execute("DISCARD ALL")
     assert show(second, "work_mem") == "5MB"

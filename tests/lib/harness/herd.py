@@ -156,19 +156,30 @@ class Demo(_Running):
             node.stop_now()
 
 
+CONFIGURATION = """
+data_dir = "{directory}"
+[listen]
+addresses = ["127.0.0.1:{port}"]
+http = "127.0.0.1:{http}"
+workers = 1
+[auth]
+control_user = "{node.user}"
+control_password = "{node.password}"
+control_database = "{node.dbname}"
+[[nodes]]
+name = "n1"
+host = "{node.host}"
+port = {node.port}
+"""
+
+
 class Serve(_Running):
-    """`herd serve` with a configuration of the test's own."""
+    """`herd serve` with one worker in front of one PostgreSQL, and settings of the test's own."""
 
-    def __init__(self, directory: Path, configuration: str):
+    def __init__(self, directory: Path, node: Endpoint, settings: str):
         super().__init__(directory)
-        self.configuration = configuration
-
-    def __enter__(self) -> Serve:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        places = {"directory": directory, "port": self.endpoint.port, "http": self.http_port, "node": node}
+        self.configuration = CONFIGURATION.format(**places) + settings
 
     def _command(self) -> list[str]:
         path = self.directory / "proxy.toml"

@@ -114,6 +114,14 @@ class Wire:
             except Closed:
                 return messages
 
+    def receive_all_bytes(self) -> bytes:
+        """Whatever the server sends until it closes."""
+        try:
+            while True:
+                self.receive_exactly(1 << 30)
+        except Closed as closed:
+            return closed.args[0]
+
     def start(self, **parameters: str) -> None:
         given = {"user": self.endpoint.user, "database": self.endpoint.dbname} | parameters
         self.send(startup(given))
