@@ -11,6 +11,9 @@ pub const NAME_BYTES_MAX: usize = 63;
 pub const CLIENT_LOGIN_MESSAGE_BYTES_MAX: usize = 2_048;
 /// How long a client that is turned away may take to read why.
 pub const FAREWELL_MS_MAX: u64 = 1_000;
+/// What such a client said that nobody wants to know is read in pieces of this size.
+pub const FAREWELL_READ_BYTES: usize = 4_096;
+pub const FAREWELL_READS_MAX: usize = 16;
 
 /// One message of a node before it is ready, errors and notices included.
 pub const NODE_LOGIN_MESSAGE_BYTES_MAX: usize = 65_536;

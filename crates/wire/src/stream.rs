@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 const KEEPALIVE_IDLE_SECONDS: u64 = 60;
@@ -96,6 +96,12 @@ impl Stream {
                 if session.wants_read() { tcp.readable().await } else { Ok(()) }
             }
         }
+    }
+
+    /// Writes all of it, through any encryption.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes).await?;
+        self.flush().await
     }
 
     /// Whether the socket already holds bytes that nobody has read. Only plain TCP is asked: it is

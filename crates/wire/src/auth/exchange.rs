@@ -14,7 +14,7 @@ use crate::error::put;
 use crate::exact::{self, ReadError};
 use crate::message::{Malformed, Reader};
 use crate::scram::{Offer, ScramError, ScramKeys, ServerFirst};
-use crate::startup::{ArrivalError, Arrived, farewell, send};
+use crate::startup::{ArrivalError, Arrived, farewell};
 use crate::stream::Stream;
 
 /// Makes the client prove that it is `arrived.user`. On success AuthenticationOk has not been sent
@@ -148,7 +148,7 @@ fn certificate(arrived: &Arrived) -> Result<(), ArrivalError> {
 async fn ask(stream: &mut Stream, request: &Authentication) -> Result<(), ArrivalError> {
     let mut out = BytesMut::new();
     put(&mut out, request);
-    send(stream, &out).await.map_err(|error| ArrivalError::from(ReadError::Io(error)))
+    stream.send(&out).await.map_err(|error| ArrivalError::from(ReadError::Io(error)))
 }
 
 async fn read(stream: &mut Stream) -> Result<Vec<u8>, ArrivalError> {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use pgwire::messages::Message;
 use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::startup::SecretKey;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Reached, reach};
@@ -28,8 +28,7 @@ pub async fn cancel(
     let deadline = Instant::now() + time_max;
     let conversation = async {
         let Reached { mut stream, .. } = reach(address, deadline).await?;
-        stream.write_all(&request).await?;
-        stream.flush().await?;
+        stream.send(&request).await?;
         match stream.read_u8().await {
             Ok(_) => Err(ConnectError::Protocol("an answer to a cancel request")),
             Err(error) if is_closed(&error) => Ok(()),

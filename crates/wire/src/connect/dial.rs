@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use pgwire::messages::response::SslResponse;
 use pgwire::messages::startup::SslRequest;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -88,7 +88,7 @@ async fn encrypt(
 ) -> Result<Reached, ConnectError> {
     let mut request = BytesMut::new();
     put(&mut request, &SslRequest::new());
-    stream.write_all(&request).await?;
+    stream.send(&request).await?;
     // Anything but a yes is a no: what an unencrypted error says could come from anybody.
     if stream.read_u8().await? != SslResponse::BYTE_ACCEPT {
         return Err(ConnectError::TlsRefused);

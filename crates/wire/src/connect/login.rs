@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use pgwire::messages::Message;
 use pgwire::messages::startup::Startup;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Reached, reach};
@@ -60,7 +60,7 @@ pub async fn log_in(
         };
         let mut node =
             Node { stream, read: BytesMut::new(), messages_left: NODE_LOGIN_MESSAGES_MAX };
-        node.send(&startup).await?;
+        node.stream.send(&startup).await?;
         node.authenticate(claim).await?;
         node.settle().await
     };
@@ -103,7 +103,7 @@ impl Node {
                     if let Exchange::Authenticated = exchange {
                         return Ok(());
                     }
-                    self.send(&out).await?;
+                    self.stream.send(&out).await?;
                 }
                 (b'E', body) => return Err(server_error(body)),
                 (b'N', _) => {}
@@ -134,11 +134,6 @@ impl Node {
             parameters,
             leftover: self.read,
         })
-    }
-
-    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await?;
-        self.stream.flush().await
     }
 
     async fn next_message(&mut self) -> Result<(u8, Bytes), ConnectError> {

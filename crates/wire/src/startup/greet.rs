@@ -4,20 +4,20 @@
 //! state has no way back and no second way in.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use herd_types::{ClientError, SqlState};
 use pgwire::messages::startup::NegotiateProtocolVersion;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::ArrivalError;
+use super::farewell::farewell;
 use super::packet::{Negotiation, Packet, ProtocolMinor, Startup, unsupported_version, violation};
-use crate::bounds::{FAREWELL_MS_MAX, STARTUP_PACKET_BYTES_MAX};
+use crate::bounds::STARTUP_PACKET_BYTES_MAX;
 use crate::cancel::CancelKey;
-use crate::error::{put, put_error};
+use crate::error::put;
 use crate::exact::{self, ReadError};
 use crate::stream::{Peer, Stream};
 use crate::tls::{ALPN_POSTGRESQL, TlsFacts, TlsIdentity};
@@ -100,23 +100,6 @@ pub async fn greet(
             Err(ArrivalError::Refused(error))
         }
     }
-}
-
-/// Tells a client why it is turned away, as far as it listens.
-pub(crate) async fn farewell(stream: &mut Stream, error: &ClientError) {
-    let mut out = BytesMut::new();
-    put_error(&mut out, error);
-    let told = async {
-        send(stream, &out).await?;
-        stream.shutdown().await
-    };
-    // Whether it was heard makes no difference to what follows.
-    let _ = timeout(Duration::from_millis(FAREWELL_MS_MAX), told).await;
-}
-
-pub(crate) async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.flush().await
 }
 
 enum State {
@@ -214,7 +197,7 @@ impl Plain {
                 encrypt(tcp, identity, Alpn::Optional).await
             }
             (mut stream, _) => {
-                send(&mut stream, b"N").await.map_err(lost)?;
+                stream.send(b"N").await.map_err(lost)?;
                 Ok(Step::Next(State::Plain(Plain { stream, asked })))
             }
         }
@@ -226,7 +209,7 @@ impl Plain {
             Asked::Tls => Asked::Both,
             Asked::Gss | Asked::Both => return Err(Failure::Refused(self.stream, repeated(5680))),
         };
-        send(&mut self.stream, b"N").await.map_err(lost)?;
+        self.stream.send(b"N").await.map_err(lost)?;
         Ok(Step::Next(State::Plain(Plain { stream: self.stream, asked })))
     }
 
@@ -310,7 +293,7 @@ async fn arrive(
 ) -> Result<Step, Failure> {
     let peer = stream.peer().map_err(lost)?;
     if let Some(negotiation) = &startup.negotiation {
-        send(&mut stream, &negotiate(negotiation)).await.map_err(lost)?;
+        stream.send(&negotiate(negotiation)).await.map_err(lost)?;
     }
     let Startup { minor, negotiation: _, user, database, settings } = startup;
     let arrived = Arrived { stream, peer, tls, minor, user, database, settings };

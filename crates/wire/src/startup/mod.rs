@@ -3,6 +3,7 @@
 //! Who the client is, is not known here; that is `auth`'s.
 
 mod error;
+mod farewell;
 mod greet;
 mod options;
 mod packet;
@@ -15,4 +16,4 @@ pub use error::ArrivalError;
 pub use greet::{Arrived, ClientTls, Greeting, GreetingPolicy, greet};
 pub use packet::{Negotiation, Packet, ProtocolMinor, Startup};
 
-pub(crate) use greet::{farewell, send};
+pub(crate) use farewell::farewell;

@@ -172,6 +172,18 @@ fn hung_up(greeting: Greeting) -> Greeting {
 }
 
 #[tokio::test]
+async fn who_says_too_much_still_hears_why_it_was_refused() {
+    let (mut client, server) = tcp_pair().await;
+    client.write_all(&[&20_000u32.to_be_bytes()[..], &[1; 19_996]].concat()).await.expect("room");
+    // All of it has arrived before the server begins to listen.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    refused(greet(server, &policy(ClientTls::Refused), soon()).await);
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).await.expect("no reset");
+    assert_eq!(error_after(b"", &heard).0, "08P01");
+}
+
+#[tokio::test]
 async fn plain_bytes_before_the_handshake_end_the_connection() {
     let files = files("ann");
     let tls = || ClientTls::Offered(identity(&files, ClientCertificates::Ignored));
