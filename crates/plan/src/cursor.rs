@@ -51,6 +51,12 @@ impl<'a> Cursor<'a> {
         self.peek().map_or(self.sql.len(), |token| token.start as usize)
     }
 
+    /// Where the token that was read last ends.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.at.checked_sub(1).map_or(0, |last| self.tokens[last].end as usize)
+    }
+
     #[must_use]
     pub fn peek(&self) -> Option<Token> {
         self.peek_at(0)
@@ -131,9 +137,8 @@ impl<'a> Cursor<'a> {
         while ahead.kind(Kind::Dot).is_some() {
             schema = Some(std::mem::replace(&mut name, ahead.identifier()?));
         }
-        let end = self.tokens[ahead.at - 1].end as usize;
         *self = ahead;
-        Some(Name { schema, name, span: start..end })
+        Some(Name { schema, name, span: start..self.end() })
     }
 
     /// A character string, in whatever quotes.

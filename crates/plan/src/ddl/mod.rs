@@ -26,6 +26,7 @@ mod function;
 mod grant;
 mod index;
 mod lists;
+mod maintain;
 mod mentions;
 mod objects;
 mod options;
@@ -166,6 +167,8 @@ fn dispatch(request: &Request<'_>) -> Option<Planned> {
         "revoke" => grant::plan(request, cursor, "REVOKE"),
         "reindex" => index::plan_reindex(request, cursor),
         "cluster" => index::plan_cluster(request, cursor),
+        "vacuum" => maintain::plan(request, cursor, "VACUUM"),
+        "analyze" | "analyse" => maintain::plan(request, cursor, "ANALYZE"),
         "reassign" => broadcast::plan_owned(request, "REASSIGN OWNED"),
         "refresh" | "import" => request.at_home(),
         _ => return None,

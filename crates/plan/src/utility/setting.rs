@@ -22,7 +22,7 @@ struct Assignment {
 
 /// `None` when it is not in PostgreSQL's grammar.
 pub(super) fn understand_set(mut cursor: Cursor<'_>) -> Result<Option<Plan>, ClientError> {
-    if cursor.word("constraints") {
+    if !names_setting(cursor) && cursor.word("constraints") {
         return Ok(Some(plan(SettingCommand::Local)));
     }
     let local = !names_setting(cursor) && cursor.word("local");
@@ -102,7 +102,10 @@ fn names_setting(cursor: Cursor<'_>) -> bool {
     let Some(after) = cursor.peek_at(1) else {
         return false;
     };
-    after.kind == Kind::Dot || after.is_operator(cursor.sql(), "=") || cursor.sees_at(1, "to")
+    after.kind == Kind::Dot
+        || after.is_operator(cursor.sql(), "=")
+        || cursor.sees_at(1, "to")
+        || cursor.sees_at(1, "from")
 }
 
 fn is_session_phrase(cursor: Cursor<'_>) -> bool {
@@ -126,7 +129,7 @@ fn read_assignment(cursor: &mut Cursor<'_>) -> Option<Assignment> {
         session_authorization(cursor)
     } else if cursor.words(&["xml", "option"]) {
         let option = cursor.one_of(&["document", "content"])?;
-        Some(Assignment::new("xmloption", Value::List(Some(vec![option.to_owned()]))))
+        Some(Assignment::new("xmloption", Value::List(Some(vec![option.to_uppercase()]))))
     } else {
         generic(cursor)
     };

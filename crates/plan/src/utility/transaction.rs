@@ -8,7 +8,10 @@ use crate::{Action, Plan, Target, TransactionCommand};
 /// where the transaction is, to be refused there.
 pub(super) fn understand(command: &str, mut cursor: Cursor<'_>) -> Option<Plan> {
     let action = match command {
-        "begin" => begin(&mut cursor),
+        "begin" => {
+            cursor.one_of(&["work", "transaction"]);
+            begin(&mut cursor)
+        }
         "start" if cursor.word("transaction") => begin(&mut cursor),
         "commit" if cursor.word("prepared") => return Some(decide_prepared()),
         "commit" | "end" => chain(&mut cursor).map(|chain| TransactionCommand::Commit { chain }),
@@ -31,7 +34,6 @@ pub(super) fn decide_prepared() -> Plan {
 }
 
 fn begin(cursor: &mut Cursor<'_>) -> Option<TransactionCommand> {
-    cursor.one_of(&["work", "transaction"]);
     transaction_modes(cursor).then_some(TransactionCommand::Begin)
 }
 
