@@ -63,6 +63,8 @@ pub(crate) fn of_body(body: &[u8]) -> Effects {
             effects = effects.and(Effects::pinned(PinReason::TemporaryTable));
         } else if SESSION_LOCKS.iter().any(is) {
             effects = effects.and(Effects::pinned(PinReason::AdvisoryLock));
+        } else if is(&SET_CONFIG) {
+            effects = effects.and(Effects::pinned(PinReason::CustomSetting));
         } else if is(&"listen") {
             effects = effects.and(Effects::pinned(PinReason::Listen));
         }

@@ -15,6 +15,7 @@ pub mod lex;
 mod named;
 mod normalise;
 mod planner;
+mod readable;
 mod several;
 mod shape;
 pub mod split;
@@ -24,6 +25,7 @@ mod values;
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
 pub use planner::{Context, Part, Planner, Query, Understood};
+pub use readable::check_setting;
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,

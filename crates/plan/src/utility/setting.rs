@@ -4,9 +4,8 @@ use herd_types::ClientError;
 
 use crate::cursor::Cursor;
 use crate::lex::{Kind, Token};
+use crate::readable::{check_computed_setting, check_setting};
 use crate::{Action, Plan, SettingCommand, Target};
-
-mod refused;
 
 /// What SET gives a setting.
 enum Value {
@@ -43,7 +42,7 @@ pub(super) fn understand_set(mut cursor: Cursor<'_>) -> Result<Option<Plan>, Cli
     let Some(assignment) = read_assignment(&mut cursor) else {
         return Ok(None);
     };
-    refused::check(&assignment)?;
+    assignment.check()?;
     Ok(Some(plan(assignment.command(local))))
 }
 
@@ -74,6 +73,14 @@ pub(super) fn understand_discard(mut cursor: Cursor<'_>) -> Option<Plan> {
 impl Assignment {
     fn new(name: &str, value: Value) -> Assignment {
         Assignment { name: name.to_owned(), value }
+    }
+
+    fn check(&self) -> Result<(), ClientError> {
+        match &self.value {
+            Value::Default => Ok(()),
+            Value::List(Some(values)) if values.len() == 1 => check_setting(&self.name, &values[0]),
+            Value::List(_) => check_computed_setting(&self.name),
+        }
     }
 
     fn command(self, local: bool) -> SettingCommand {

@@ -323,7 +323,7 @@ fn settings_that_would_blind_the_lexer_are_refused() {
             SET client_encoding TO latin1
                 Setting(Set { name: "client_encoding", values: Some(["latin1"]) })
             SET client_encoding TO a, b
-                0A000: client_encoding must be given as one plain name
+                0A000: client_encoding must be given as one plain value
             RESET client_encoding
                 Setting(Reset { name: "client_encoding" })
         "#]],

@@ -1,8 +1,6 @@
-//! Settings under which Herd could no longer read what the client sends.
+//! Settings under which Herd can no longer read what a client sends.
 
 use herd_types::ClientError;
-
-use super::{Assignment, Value};
 
 /// Encodings in which the second byte of a character can look like ASCII, in the form that
 /// PostgreSQL compares: lower case, letters and digits only.
@@ -26,28 +24,33 @@ const UNSAFE_ENCODINGS: [&str; 17] = [
     "shiftjis2004",
 ];
 
-/// Refuses what must not be set.
-pub(super) fn check(assignment: &Assignment) -> Result<(), ClientError> {
-    let Value::List(values) = &assignment.value else {
-        return Ok(());
-    };
-    match (assignment.name.as_str(), values.as_deref()) {
-        ("standard_conforming_strings", Some([value])) if is_true(value) => Ok(()),
-        ("standard_conforming_strings", _) => {
+/// Refuses a value of a setting, in whatever way it was set: by SET, at startup, by a function.
+///
+/// # Errors
+/// 0A000 for an encoding that hides quotes in characters, and for backslashes that escape quotes.
+pub fn check_setting(name: &str, value: &str) -> Result<(), ClientError> {
+    match name {
+        "standard_conforming_strings" if !is_true(value) => {
             Err(ClientError::unsupported("standard_conforming_strings must stay on")
                 .with_detail("Herd reads backslashes in plain strings as ordinary characters.")
                 .with_hint("Write strings with backslash escapes as E'…'."))
         }
-        ("client_encoding", Some([encoding])) if is_safe_encoding(encoding) => Ok(()),
-        ("client_encoding", Some([encoding])) => {
-            Err(ClientError::unsupported(format!("client_encoding {encoding} is not supported"))
+        "client_encoding" if is_unsafe_encoding(value) => {
+            Err(ClientError::unsupported(format!("client_encoding {value} is not supported"))
                 .with_detail(
                     "In this encoding parts of a character can look like quotes and backslashes.",
                 )
                 .with_hint("Use UTF8, or an EUC encoding."))
         }
-        ("client_encoding", _) => {
-            Err(ClientError::unsupported("client_encoding must be given as one plain name"))
+        _ => Ok(()),
+    }
+}
+
+/// The same for a value that only the server can tell.
+pub(crate) fn check_computed_setting(name: &str) -> Result<(), ClientError> {
+    match name {
+        "standard_conforming_strings" | "client_encoding" => {
+            Err(ClientError::unsupported(format!("{name} must be given as one plain value")))
         }
         _ => Ok(()),
     }
@@ -60,10 +63,9 @@ fn is_true(value: &str) -> bool {
     prefixes("true") || prefixes("yes") || value == "on" || value == "1"
 }
 
-/// Whether no byte below 0x80 is ever part of a longer character.
-#[must_use]
-fn is_safe_encoding(name: &str) -> bool {
-    let name: String =
-        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    !UNSAFE_ENCODINGS.contains(&name.as_str())
+/// Whether a byte below 0x80 can be part of a longer character.
+fn is_unsafe_encoding(name: &str) -> bool {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name = letters.collect::<String>().to_ascii_lowercase();
+    UNSAFE_ENCODINGS.contains(&name.as_str())
 }
