@@ -10,11 +10,12 @@ mod tables;
 mod tests;
 
 use herd_types::{FragmentId, NodeId, TableId};
+use serde::{Deserialize, Serialize};
 
 use crate::{Bound, Catalog, CatalogError, Column, Method, NodeRole, NodeStatus, TableName};
 
 /// One change of the catalog. What it says has been, or is about to be, done on the nodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     AddTable(TableSpec),
     DropTable(TableId),
@@ -67,14 +68,14 @@ pub enum Change {
 }
 
 /// A logical table to be added. Its id is given by the catalog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSpec {
     pub name: TableName,
     pub columns: Vec<Column>,
     pub kind: KindSpec,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KindSpec {
     Reference,
     Fragmented {
@@ -88,7 +89,7 @@ pub enum KindSpec {
 }
 
 /// A fragment to be added. Its id, and its node unless wished for, are given by the catalog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FragmentSpec {
     pub name: TableName,
     pub bound: Bound,
@@ -96,7 +97,7 @@ pub struct FragmentSpec {
 }
 
 /// Where a fragment shall lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeWish {
     Any,
     Node(NodeId),
@@ -104,7 +105,7 @@ pub enum NodeWish {
 }
 
 /// With which tables a table shall lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FamilyWish {
     /// With those of the same method, key types and bounds that name no family either.
     Alike,
@@ -113,7 +114,7 @@ pub enum FamilyWish {
     Like(TableId),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
     pub name: String,
     pub host: String,
@@ -175,7 +176,7 @@ impl Catalog {
         Ok(next)
     }
 
-    /// All changes in turn, or none.
+    /// All changes in turn, or none: one snapshot on, if there are any.
     ///
     /// # Errors
     /// As for [`Catalog::apply`], at the first that fails.
@@ -183,6 +184,9 @@ impl Catalog {
         &self,
         changes: impl IntoIterator<Item = &'a Change>,
     ) -> Result<Catalog, CatalogError> {
-        changes.into_iter().try_fold(self.clone(), |catalog, change| catalog.apply(change))
+        let mut next =
+            changes.into_iter().try_fold(self.clone(), |catalog, change| catalog.apply(change))?;
+        next.version = next.version.min(self.version + 1);
+        Ok(next)
     }
 }

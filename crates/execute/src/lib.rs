@@ -2,6 +2,7 @@
 
 mod client;
 pub mod copy;
+pub mod define;
 mod interrupt;
 mod relay;
 mod replies;

@@ -99,7 +99,7 @@ impl Session {
         Ok(())
     }
 
-    fn pool(&mut self, node: NodeId) -> Result<Arc<Pool>, NodeError> {
+    pub(crate) fn pool(&mut self, node: NodeId) -> Result<Arc<Pool>, NodeError> {
         if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == node) {
             return Ok(Arc::clone(pool));
         }

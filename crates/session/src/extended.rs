@@ -3,6 +3,7 @@
 //! A Parse is held back until it is known on which node it is needed; a statement that the node
 //! has already is not parsed again, and Herd says ParseComplete itself.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -15,6 +16,7 @@ use herd_wire::message::{self, Bind, Parse, Reader};
 use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
+use crate::inline;
 use crate::parameters::BoundParameters;
 use crate::placing::Place;
 use crate::session::{Heard, Session};
@@ -61,6 +63,7 @@ impl Session {
         self.resolve_pending().await?;
         let parse = Parse::read(body)?;
         self.handle().show_statement(parse.sql);
+        self.worker.gateway.pass_hold().await;
         let types: SmallVec<[u32; 8]> = parse.types().collect();
         let statement = self.client_statement(parse.name, parse.sql, &types)?;
         self.statements.insert(parse.name, Arc::clone(&statement))?;
@@ -86,9 +89,25 @@ impl Session {
         }
         let understood = self.understand_one(sql, types)?;
         let origin = Origin::Protocol { types: types.to_vec() };
-        let statement = self.worker.statements.lock().intern(sql, origin);
-        let text = statement.sql.clone();
+        let on_server = self.text_on_server(understood.as_ref(), sql);
+        let statement = self.worker.statements.lock().intern(&on_server, origin);
+        let text = match &on_server {
+            Cow::Borrowed(_) => statement.sql.clone(),
+            Cow::Owned(_) => Bytes::copy_from_slice(sql),
+        };
         Ok(Arc::new(ClientStatement { statement, understood, text, made }))
+    }
+
+    /// What the server is given to parse: Herd's own relations as they are at this moment.
+    fn text_on_server<'a>(&self, understood: Option<&Understood>, sql: &'a [u8]) -> Cow<'a, [u8]> {
+        match understood.map(|understood| &understood.plan.action) {
+            Some(Action::Forward(forward)) if !forward.inline.is_empty() => {
+                let gateway = &self.worker.gateway;
+                Cow::Owned(inline::splice(sql, &forward.inline, gateway, &self.asker()))
+            }
+            Some(Action::CopyOut(copy)) => Cow::Owned(copy.text.clone()),
+            _ => Cow::Borrowed(sql),
+        }
     }
 
     fn understand_one(&self, sql: &[u8], types: &[u32]) -> Result<Option<Understood>, ClientError> {
@@ -109,13 +128,18 @@ impl Session {
     ) -> Result<Arc<ClientStatement>, ClientError> {
         let known = self.statements.get(name)?;
         let made = self.circumstances();
-        if known.made == made {
+        if known.made == made && !known.has_inlined_rows() {
             return Ok(known);
         }
         let understood = self.understand_one(&known.text, known.statement.origin.types())?;
         let understood = understood.map(body_of_prepare);
-        let statement = Arc::clone(&known.statement);
         let text = known.text.clone();
+        let statement = match self.text_on_server(understood.as_ref(), &text) {
+            Cow::Borrowed(_) => Arc::clone(&known.statement),
+            Cow::Owned(sql) => {
+                self.worker.statements.lock().intern(&sql, known.statement.origin.clone())
+            }
+        };
         let renewed = Arc::new(ClientStatement { statement, understood, text, made });
         self.statements.replace(name, Arc::clone(&renewed));
         Ok(renewed)
@@ -167,8 +191,10 @@ impl Session {
         let Some(understood) = &statement.understood else {
             return Ok((self.node_of(Place::Neutral), false));
         };
-        let Action::Forward(forward) = &understood.plan.action else {
-            return Ok((self.node_for_settings(), false));
+        let target = match &understood.plan.action {
+            Action::Forward(forward) => &forward.target,
+            Action::CopyOut(copy) => &copy.target,
+            _ => return Ok((self.node_for_settings(), false)),
         };
         if self.is_failed_on_server() {
             return Ok((self.node_for_settings(), false));
@@ -176,7 +202,7 @@ impl Session {
         let parameters = BoundParameters::new(bind, statement.statement.origin.types());
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
-        let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+        let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
         Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
     }
 
@@ -184,7 +210,7 @@ impl Session {
     fn runs_in_herd(&self, statement: &ClientStatement) -> bool {
         let Some(understood) = &statement.understood else { return false };
         match &understood.plan.action {
-            Action::Forward(forward) => !forward.inline.is_empty(),
+            Action::Forward(_) | Action::CopyOut(_) => false,
             Action::Transaction(command) => self.keeps_promise(command),
             Action::Setting(command) => *command == SettingCommand::DiscardAll,
             _ => true,

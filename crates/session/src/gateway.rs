@@ -8,13 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
 use herd_config::Config;
+use herd_execute::copy::Decisions;
+use herd_execute::define::{Completed, DefineError};
 use herd_node::Pools;
 use herd_plan::Planner;
+use herd_plan::ddl::{Draft, Outcome};
 use herd_types::{ClientError, NodeId};
 use herd_wire::auth::{MockSecret, RolePassword};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::define::ClientNodes;
 use crate::metrics::Metrics;
 use crate::registry::Clients;
 use crate::statements::{Interner, SharedInterner};
@@ -35,6 +39,16 @@ pub trait Roles: Send + Sync {
     fn find<'a>(&'a self, role: &'a str) -> Boxed<'a, Result<Option<RoleRecord>, ClientError>>;
 }
 
+/// Runs DDL, one definition at a time in the whole process.
+pub trait Definitions: Send + Sync {
+    fn resolve(
+        &self,
+        draft: Draft,
+        nodes: ClientNodes,
+    ) -> Boxed<'_, Result<Outcome, DefineError>>;
+    fn run(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Completed, DefineError>>;
+}
+
 /// Jobs of the control plane, for SHOW JOBS: id, kind, state, description, error.
 pub trait Jobs: Send + Sync {
     fn list(&self) -> Vec<[Option<String>; 5]>;
@@ -49,12 +63,16 @@ pub trait Operator: Send + Sync {
 /// Shared by the whole process.
 pub struct Gateway {
     pub config: ArcSwap<Config>,
-    pub catalog: ArcSwap<Catalog>,
+    pub catalog: Arc<ArcSwap<Catalog>>,
     pub clients: Arc<Clients>,
     pub metrics: Metrics,
     pub roles: Arc<dyn Roles>,
     pub operator: Arc<dyn Operator>,
     pub jobs: Arc<dyn Jobs>,
+    pub definitions_runner: Arc<dyn Definitions>,
+    pub decisions: Arc<dyn Decisions>,
+    /// True while a definition is being committed: nothing is planned meanwhile.
+    pub held: Arc<watch::Sender<bool>>,
     /// True while PAUSE holds.
     pub paused: watch::Sender<bool>,
     /// True once the process takes no new clients and lets the old ones go.
@@ -84,6 +102,14 @@ impl Gateway {
         self.definitions.fetch_add(1, Ordering::AcqRel);
         for worker in self.workers.lock().iter() {
             worker.statements.lock().clear();
+        }
+    }
+
+    /// Waits while a definition is being committed.
+    pub(crate) async fn pass_hold(&self) {
+        if *self.held.borrow() {
+            // The sender lives as long as the gateway.
+            let _ = self.held.subscribe().wait_for(|held| !held).await;
         }
     }
 

@@ -7,6 +7,8 @@
 mod apply;
 mod attach;
 mod batch;
+mod copy;
+mod define;
 mod extended;
 mod front;
 mod gateway;
@@ -28,7 +30,8 @@ mod transaction;
 mod trouble;
 
 pub use front::{Lobby, serve};
-pub use gateway::{Boxed, Gateway, Jobs, Operator, RoleRecord, Roles, Worker};
+pub use define::ClientNodes;
+pub use gateway::{Boxed, Definitions, Gateway, Jobs, Operator, RoleRecord, Roles, Worker};
 pub use metrics::Metrics;
 pub use registry::Clients;
 pub use sweeper::sweep;

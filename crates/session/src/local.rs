@@ -126,6 +126,16 @@ impl Session {
             Action::Transaction(command) => self.answer_promise(command, &statement.text),
             Action::Setting(SettingCommand::DiscardAll) => Some(self.discard_all().await?),
             Action::Prepared(command) => Some(self.deallocate(command)?),
+            Action::Define(draft) => {
+                self.send_held_back().await?;
+                out = self.define_or_forward(draft).await?;
+                None
+            }
+            Action::CopyIn(copy) => {
+                self.send_held_back().await?;
+                self.copy_in(copy, &statement.text, &mut out).await?;
+                None
+            }
             _ => {
                 self.answer_locally(&understood.plan, &statement.text, understood, &mut out)?;
                 None

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Expected, Shown};
 use herd_plan::{
-    Action, Forward, NoParameters, Part, Plan, PreparedCommand, Query, SettingCommand,
-    TransactionCommand, Understood, Values,
+    Action, NoParameters, Part, Plan, PreparedCommand, Query, SettingCommand,
+    Target, TransactionCommand, Understood, Values,
 };
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message::{self, TransactionStatus};
 
 use crate::batch::Conclusion;
+use crate::define::Defined;
 use crate::inline;
 use crate::local::{describe_action, has_rows};
 use crate::session::{Session, query_text};
@@ -31,6 +32,7 @@ impl Session {
             self.flush_batch().await?;
         }
         self.handle().show_statement(sql);
+        self.worker.gateway.pass_hold().await;
         let timer = self.worker.gateway.metrics.start();
         let answered = self.answer_query(frame, sql).await;
         self.worker.gateway.metrics.stop_simple(&timer, &answered);
@@ -67,11 +69,11 @@ impl Session {
         }
         match &plan.action {
             Action::Forward(forward) if forward.inline.is_empty() => {
-                let (node, binds) = self.place(forward, sql, understood)?;
+                let (node, binds) = self.place(&forward.target, sql, understood)?;
                 self.forward(node, binds, frame, plan, sql).await
             }
             Action::Forward(forward) => {
-                let (node, binds) = self.place(forward, sql, understood)?;
+                let (node, binds) = self.place(&forward.target, sql, understood)?;
                 let inlined = inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
                 let mut frame = BytesMut::new();
                 message::query(&mut frame, &inlined);
@@ -87,6 +89,24 @@ impl Session {
                 self.forward(node, false, frame, plan, sql).await
             }
             Action::Prepared(command) => self.prepared_command(command, sql, understood).await,
+            Action::CopyOut(copy) => {
+                let (node, binds) = self.place(&copy.target, sql, understood)?;
+                let mut frame = BytesMut::new();
+                message::query(&mut frame, &copy.text);
+                self.forward(node, binds, &frame, plan, sql).await
+            }
+            Action::CopyIn(copy) => {
+                let mut answer = BytesMut::new();
+                self.copy_in(copy, sql, &mut answer).await?;
+                self.complete(&answer).await
+            }
+            Action::Define(draft) => match self.define(draft).await? {
+                Defined::Done(answer) => self.complete(&answer).await,
+                Defined::ByHome => {
+                    let home = self.worker.gateway.catalog().home();
+                    self.forward(home, true, frame, plan, sql).await
+                }
+            },
             _ => {
                 let mut answer = BytesMut::new();
                 if has_rows(&plan.action) {
@@ -101,13 +121,13 @@ impl Session {
     /// The node that can answer, and whether the transaction belongs to it from then on.
     pub(crate) fn place(
         &self,
-        forward: &Forward,
+        target: &Target,
         sql: &[u8],
         understood: &Understood,
     ) -> Result<(NodeId, bool), ClientError> {
         let values =
             Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+        let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
         Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
     }
 
@@ -200,6 +220,9 @@ impl Session {
         if self.is_failed_on_server() {
             return self.forward_here(frame).await;
         }
+        if self.defines_on_several_nodes(&parts).await? {
+            return self.define_one_by_one(parts).await;
+        }
         let mut node = None;
         let mut binds = false;
         let mut plans: Vec<(Arc<Plan>, &[u8])> = Vec::with_capacity(parts.len());
@@ -232,6 +255,41 @@ impl Session {
         self.settle(&heard).await
     }
 
+    /// Whether any of the statements defines what is not the home node's alone.
+    async fn defines_on_several_nodes(&mut self, parts: &[Part]) -> Result<bool, Trouble> {
+        for part in parts {
+            if let Ok(understood) = &part.understood
+                && let Action::Define(draft) = &understood.plan.action
+                && !self.is_homes_own(draft).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Definitions of several nodes are transactions of their own, also within a query string.
+    async fn define_one_by_one(&mut self, parts: Vec<Part>) -> Result<(), Trouble> {
+        let mut drafts = Vec::with_capacity(parts.len());
+        for part in parts {
+            match &part.understood?.plan.action {
+                Action::Define(draft) => drafts.push(draft.clone()),
+                _ => return Err(not_among_others("a definition on several nodes").into()),
+            }
+        }
+        let mut answer = BytesMut::new();
+        for draft in drafts {
+            match self.define_or_forward(&draft).await {
+                Ok(done) => answer.extend_from_slice(&done),
+                Err(trouble) => {
+                    self.write(&answer).await?;
+                    return Err(trouble);
+                }
+            }
+        }
+        self.complete(&answer).await
+    }
+
     /// The node that a part insists on, if it does.
     fn place_part(
         &self,
@@ -240,10 +298,12 @@ impl Session {
     ) -> Result<Option<NodeId>, ClientError> {
         match &understood.plan.action {
             Action::Forward(forward) if forward.inline.is_empty() => {
-                let (node, binds) = self.place(forward, text, understood)?;
+                let (node, binds) = self.place(&forward.target, text, understood)?;
                 Ok(binds.then_some(node))
             }
             Action::Transaction(_) => Ok(None),
+            // Those of several nodes were found before.
+            Action::Define(_) => Ok(Some(self.worker.gateway.catalog().home())),
             Action::Setting(SettingCommand::DiscardAll) => Err(not_among_others("DISCARD ALL")),
             Action::Setting(_) => Ok(None),
             Action::Prepared(PreparedCommand::DeallocateAll) => {

@@ -111,6 +111,17 @@ pub struct ClientStatement {
     pub made: Circumstances,
 }
 
+impl ClientStatement {
+    /// Its text on the server holds rows of Herd's own, which age.
+    #[must_use]
+    pub fn has_inlined_rows(&self) -> bool {
+        self.understood.as_ref().is_some_and(|understood| match &understood.plan.action {
+            herd_plan::Action::Forward(forward) => !forward.inline.is_empty(),
+            _ => false,
+        })
+    }
+}
+
 /// What a plan depends on besides its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {

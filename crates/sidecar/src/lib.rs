@@ -5,8 +5,10 @@
 
 mod control;
 mod health;
+mod ledger;
 mod roles;
 
 pub use control::{ControlError, ControlPools};
 pub use health::{Health, NodeHealth, watch};
+pub use ledger::{Ledger, LedgerError, now_ms};
 pub use roles::{RoleDirectory, RoleEntry};

@@ -86,7 +86,7 @@ async fn commit_all(
         None => decisions.close(&decision, End::Committed).await,
         Some(error) => {
             // It is decided: the rows will be there as soon as the node is.
-            tracing::warn!(%error, name = decision.name, "COPY is committed, but not yet everywhere");
+            tracing::warn!(%error, gid = decision.gid, "COPY is committed, but not yet everywhere");
             decisions.leave(&decision, error.to_string()).await;
         }
     }
@@ -101,7 +101,7 @@ async fn prepare(
     unusable: &mut Vec<NodeId>,
 ) -> Result<(), NodeError> {
     let steps = writers.iter_mut().map(|writer| async {
-        let sql = format!("PREPARE TRANSACTION '{}'", decision.gid(writer.node()));
+        let sql = format!("PREPARE TRANSACTION '{}'", decision.gid);
         step(writer, &sql, "PREPARE TRANSACTION").await
     });
     let results = join_all(steps).await;
@@ -144,7 +144,7 @@ async fn finish(
     unusable: &mut Vec<NodeId>,
 ) -> Option<NodeError> {
     let steps = writers.iter_mut().map(|writer| async {
-        let sql = format!("{command} '{}'", decision.gid(writer.node()));
+        let sql = format!("{command} '{}'", decision.gid);
         (writer.node(), step(writer, &sql, command).await)
     });
     let mut failed = None;

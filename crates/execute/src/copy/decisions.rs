@@ -20,18 +20,10 @@ pub struct Intent {
     pub role: String,
 }
 
-/// The name under which all nodes prepare. Each adds its own number, see [`Decision::gid`].
+/// The name under which every node prepares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    pub name: String,
-}
-
-impl Decision {
-    /// The identifier of the prepared transaction on `node`.
-    #[must_use]
-    pub fn gid(&self, node: NodeId) -> String {
-        format!("{}_{}", self.name, node.0)
-    }
+    pub gid: String,
 }
 
 /// Where decisions are kept. Whatever is found prepared under a name that was never committed has

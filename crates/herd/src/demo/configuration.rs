@@ -1,13 +1,16 @@
 //! The configuration of a demo: `DIR/proxy.toml`, which `herd serve` would read as well.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use herd_config::Config;
 use toml::{Table, Value};
 
 use super::Options;
-use super::directory::{Directory, State};
+use super::directory::{Directory, NodeState, State};
 use super::node::ACCOUNT;
 
 /// The first node is in one data centre, the others in another.
@@ -39,12 +42,19 @@ pub fn write(directory: &Directory, state: &State, options: &Options) -> Result<
 
     let file = directory.path().join("proxy.toml");
     let text = format!("# Written by `herd demo` at each start.\n{settings}");
-    fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+    write_private(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
     Config::parse(&text).with_context(|| format!("in {}", file.display()))
 }
 
+/// There may be passwords in it.
+fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(file)?.write_all(text.as_bytes())
+}
+
 fn nodes(state: &State) -> Value {
-    let node = |(index, node): (usize, &super::directory::NodeState)| {
+    let node = |(index, node): (usize, &NodeState)| {
         let dc = if index == 0 { FIRST_DC } else { OTHER_DC };
         Value::Table(Table::from_iter([
             ("name".to_owned(), node.name.clone().into()),
@@ -59,4 +69,56 @@ fn nodes(state: &State) -> Value {
 fn section<'a>(settings: &'a mut Table, name: &str) -> Result<&'a mut Table> {
     let section = settings.entry(name).or_insert_with(|| Table::new().into());
     section.as_table_mut().with_context(|| format!("{name} must be a section, [{name}]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    struct Scratch(PathBuf);
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// The configuration of a demo with one node and these further settings.
+    fn with_settings(test: &str, settings: &str) -> Result<Config> {
+        let name = format!("herd-configuration-{test}-{}", std::process::id());
+        let scratch = Scratch(std::env::temp_dir().join(name));
+        let directory = Directory::open(&scratch.0).unwrap();
+        let file = scratch.0.join("settings.toml");
+        fs::write(&file, settings).unwrap();
+        let nodes = vec![NodeState { name: "n1".to_owned(), port: 20_000 }];
+        let state = State { postgresql: 15, sample: false, nodes };
+        let options = Options {
+            dir: scratch.0.clone(),
+            listen: "127.0.0.1:1".parse().unwrap(),
+            http: "127.0.0.1:2".parse().unwrap(),
+            nodes: 1,
+            empty: true,
+            settings: Some(file),
+        };
+        write(&directory, &state, &options)
+    }
+
+    #[test]
+    fn settings_are_kept_beneath_those_of_the_demo() {
+        let settings = "[pool]\nsize_max = 3\n[listen]\nworkers = 2\nhttp = \"127.0.0.1:9\"\n";
+        let config = with_settings("kept", settings).unwrap();
+        assert_eq!(config.pool.size_max, 3);
+        assert_eq!(config.listen.workers, 2);
+        assert_eq!(config.listen.http, Some("127.0.0.1:2".parse().unwrap()));
+        assert_eq!(config.nodes[0].port, 20_000);
+        assert_eq!(config.auth.control_user, ACCOUNT);
+    }
+
+    #[test]
+    fn nodes_of_the_settings_are_refused() {
+        let error = with_settings("nodes", "[[nodes]]\nname = \"x\"\nhost = \"y\"\n");
+        assert!(error.unwrap_err().to_string().contains("the demo has its own [[nodes]]"));
+    }
 }

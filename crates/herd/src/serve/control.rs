@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, Result};
 use herd_config::{ClientCertificates, Config, NodeConfig};
-use herd_session::{Boxed, Gateway, Jobs, Operator, RoleRecord, Roles};
+use herd_session::{Boxed, Gateway, Operator, RoleRecord, Roles};
 use herd_sidecar::{ControlPools, Health, RoleDirectory, RoleEntry};
 use herd_types::{ClientError, SqlState};
 use herd_wire::auth::{RolePassword, StoredPassword};
@@ -52,15 +52,6 @@ fn record(entry: RoleEntry) -> RoleRecord {
         password: stored.map(|stored| RolePassword { stored, valid_until: entry.valid_until }),
         can_login: entry.can_login,
         is_superuser: entry.is_superuser,
-    }
-}
-
-/// No definition spans several nodes yet, so there are no jobs.
-pub struct HerdJobs;
-
-impl Jobs for HerdJobs {
-    fn list(&self) -> Vec<[Option<String>; 5]> {
-        Vec::new()
     }
 }
 

@@ -3,7 +3,9 @@
 //! Threads: one for each worker, with the clients and the pools of that worker; one for the
 //! control plane, so that nothing there adds latency to a statement.
 
+mod catalog;
 mod control;
+mod definitions;
 mod listen;
 mod worker;
 
@@ -16,17 +18,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use clap::Args;
-use herd_catalog::{Catalog, Node, NodeRole, NodeStatus};
 use herd_config::Config;
 use herd_execute::Interrupt;
 use herd_session::{Clients, Gateway, Metrics};
-use herd_sidecar::{ControlPools, Health, RoleDirectory};
-use herd_types::NodeId;
+use herd_sidecar::{ControlPools, Health, Ledger, RoleDirectory};
 use herd_wire::auth::MockSecret;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::control::{HerdJobs, HerdOperator, HerdRoles};
+use self::control::{HerdOperator, HerdRoles};
+use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
 use crate::demo;
 
 /// How often a drain looks whether the clients have gone.
@@ -93,21 +94,30 @@ pub fn serve(
         .build()
         .context("cannot start the control runtime")?;
     let _control = runtime.enter();
-    let catalog = initial_catalog(&config)?;
+    let ledger = Ledger::open(&config.data_dir).context("cannot open Herd's catalog")?;
+    let ledger = Arc::new(ledger);
+    let catalog = catalog::open(&ledger, &config)?;
     let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
     let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
     let health = Arc::new(Health::default());
+    let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+    let held = Arc::new(watch::channel(false).0);
+    let definitions =
+        HerdDefinitions::new(Arc::clone(&ledger), Arc::clone(&catalog), Arc::clone(&held));
     let (paused, _) = watch::channel(false);
     let (draining, _) = watch::channel(false);
     let operator = Arc::new(HerdOperator::new(Box::new(reload), shutdown.clone()));
     let gateway = Arc::new(Gateway {
         config: ArcSwap::from_pointee(config.clone()),
-        catalog: ArcSwap::from_pointee(catalog),
+        catalog: Arc::clone(&catalog),
         clients: Arc::new(Clients::default()),
         metrics: Metrics::new().context("cannot register the metrics")?,
         roles: Arc::new(HerdRoles::new(roles, runtime.handle().clone())),
         operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
-        jobs: Arc::new(HerdJobs),
+        jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
+        definitions_runner: Arc::new(definitions),
+        decisions: Arc::new(LedgerDecisions(Arc::clone(&ledger))),
+        held,
         paused,
         draining,
         workers: parking_lot::Mutex::default(),
@@ -133,30 +143,6 @@ pub fn serve(
     }
     runtime.shutdown_timeout(TERMINATE_TIMEOUT);
     served
-}
-
-/// Everything is on the home node until tables are declared otherwise.
-fn initial_catalog(config: &Config) -> Result<Catalog> {
-    let mut home = NodeId(1);
-    let mut nodes = Vec::with_capacity(config.nodes.len());
-    for (index, node) in config.nodes.iter().enumerate() {
-        let id = NodeId(u16::try_from(index + 1).context("too many nodes")?);
-        if node.name == config.home {
-            home = id;
-        }
-        nodes.push(Node {
-            id,
-            name: node.name.clone(),
-            host: node.host.clone(),
-            port: node.port,
-            dc: node.dc.clone(),
-            zone: node.zone.clone(),
-            role: NodeRole::Primary,
-            status: NodeStatus::Active,
-            capacity: node.capacity,
-        });
-    }
-    Ok(Catalog::new(home, nodes))
 }
 
 /// Waits for the end: SIGTERM, SIGINT, DRAIN. SIGHUP reloads meanwhile.

@@ -1,0 +1,228 @@
+//! Definitions and COPYs of several nodes, with the ledger behind them and the gateway in front.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use herd_catalog::{Catalog, Change};
+use herd_execute::copy::{self, Decision, Decisions, End};
+use herd_execute::define::{
+    Completed, DefineError, Definer, GID_PREFIX, Intent, Journal, Publisher, Settled,
+};
+use herd_plan::ddl::{Draft, Outcome};
+use herd_session::{Boxed, ClientNodes, Definitions, Jobs};
+use herd_sidecar::{Ledger, LedgerError};
+use herd_types::{ClientError, JobId, NodeId, SqlState};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// A statement that was planned before statements were held is on its way to its node by then.
+const HOLD_GRACE: Duration = Duration::from_millis(10);
+const DEFINE_KIND: &str = "define";
+const COPY_KIND: &str = "copy";
+const COPY_GID_PREFIX: &str = "herd_copy_";
+
+/// What repair has to know of a job.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Payload {
+    /// Transactions prepared under this name on these nodes, in one database.
+    Prepared { gid: String, nodes: Vec<NodeId>, database: Option<String> },
+    Alone { node: NodeId, transaction: String, changes: Vec<Change> },
+    Build { gid: String, nodes: Vec<NodeId>, undo: BTreeMap<NodeId, Vec<String>> },
+    Repeatable { nodes: Vec<NodeId> },
+}
+
+pub struct LedgerJournal(Arc<Ledger>);
+
+impl Journal for LedgerJournal {
+    fn instance(&self) -> &str {
+        self.0.instance()
+    }
+
+    async fn begin(&self, summary: &str, intent: Intent) -> Result<JobId, ClientError> {
+        // The gid has the job's number in it, which repair puts there.
+        let gid = format!("{GID_PREFIX}{}_", self.0.instance());
+        let payload = match intent {
+            Intent::Prepare { nodes } => Payload::Prepared { gid, nodes, database: None },
+            Intent::Alone { node, transaction, changes } => {
+                Payload::Alone { node, transaction, changes }
+            }
+            Intent::Build { nodes, undo } => Payload::Build { gid, nodes, undo },
+            Intent::Repeatable { nodes } => Payload::Repeatable { nodes },
+        };
+        let begun = self.0.begin(DEFINE_KIND, summary, to_json(&payload)?).await;
+        begun.map_err(not_durable)
+    }
+
+    async fn decide(&self, job: JobId, next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
+        self.0.decide(job, next).await.map_err(not_durable)
+    }
+
+    async fn leave(&self, job: JobId, reason: String) {
+        if let Err(error) = self.0.leave(job, reason).await {
+            tracing::error!(%job, %error, "a definition that has to be repaired was not recorded");
+        }
+    }
+
+    async fn settle(&self, job: JobId, how: Settled) {
+        let ended = match how {
+            Settled::Done => self.0.end(job, None).await,
+            Settled::Undone(reason) | Settled::Failed(reason) => {
+                self.0.end(job, Some(reason)).await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::error!(%job, %error, "the end of a definition was not recorded");
+        }
+    }
+}
+
+/// The catalog by which sessions plan, and the gate in front of it.
+pub struct GatewayPublisher {
+    catalog: Arc<ArcSwap<Catalog>>,
+    held: Arc<watch::Sender<bool>>,
+}
+
+pub struct Hold(Arc<watch::Sender<bool>>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
+}
+
+impl Publisher for GatewayPublisher {
+    type Hold = Hold;
+
+    fn current(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    async fn hold(&self) -> Hold {
+        self.held.send_replace(true);
+        let hold = Hold(Arc::clone(&self.held));
+        tokio::time::sleep(HOLD_GRACE).await;
+        hold
+    }
+
+    fn publish(&self, next: Arc<Catalog>) {
+        self.catalog.store(next);
+    }
+}
+
+/// Runs DDL for sessions.
+pub struct HerdDefinitions {
+    definer: Definer<LedgerJournal, GatewayPublisher>,
+}
+
+impl HerdDefinitions {
+    pub fn new(
+        ledger: Arc<Ledger>,
+        catalog: Arc<ArcSwap<Catalog>>,
+        held: Arc<watch::Sender<bool>>,
+    ) -> HerdDefinitions {
+        let publisher = GatewayPublisher { catalog, held };
+        HerdDefinitions { definer: Definer::new(LedgerJournal(ledger), publisher) }
+    }
+}
+
+impl Definitions for HerdDefinitions {
+    fn resolve(
+        &self,
+        draft: Draft,
+        nodes: ClientNodes,
+    ) -> Boxed<'_, Result<Outcome, DefineError>> {
+        Box::pin(async move { self.definer.resolve(&draft, &nodes).await })
+    }
+
+    fn run(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Completed, DefineError>> {
+        Box::pin(async move { self.definer.run(&draft, &nodes).await })
+    }
+}
+
+/// Decisions of COPYs, in the same ledger.
+pub struct LedgerDecisions(pub Arc<Ledger>);
+
+impl Decisions for LedgerDecisions {
+    fn open(&self, intent: copy::Intent) -> copy::Boxed<'_, Result<Decision, ClientError>> {
+        Box::pin(async move {
+            let gid = format!("{COPY_GID_PREFIX}{}_", self.0.instance());
+            let payload = Payload::Prepared {
+                gid: gid.clone(),
+                nodes: intent.nodes,
+                database: Some(intent.database),
+            };
+            let json = to_json(&payload)?;
+            let job = self.0.begin(COPY_KIND, &intent.description, json).await;
+            let job = job.map_err(not_durable)?;
+            Ok(Decision { gid: format!("{gid}{}", job.0) })
+        })
+    }
+
+    fn commit<'a>(&'a self, decision: &'a Decision) -> copy::Boxed<'a, Result<(), ClientError>> {
+        Box::pin(async move {
+            self.0.decide(job_of(decision)?, None).await.map_err(not_durable)
+        })
+    }
+
+    fn close<'a>(&'a self, decision: &'a Decision, end: End) -> copy::Boxed<'a, ()> {
+        Box::pin(async move {
+            let reason = match end {
+                End::Committed => None,
+                End::RolledBack(reason) => Some(reason),
+            };
+            let Ok(job) = job_of(decision) else { return };
+            if let Err(error) = self.0.end(job, reason).await {
+                tracing::error!(%job, %error, "the end of a COPY was not recorded");
+            }
+        })
+    }
+
+    fn leave<'a>(&'a self, decision: &'a Decision, reason: String) -> copy::Boxed<'a, ()> {
+        Box::pin(async move {
+            let Ok(job) = job_of(decision) else { return };
+            if let Err(error) = self.0.leave(job, reason).await {
+                tracing::error!(%job, %error, "a COPY that has to be repaired was not recorded");
+            }
+        })
+    }
+}
+
+/// Jobs for SHOW JOBS.
+pub struct LedgerJobs(pub Arc<Ledger>);
+
+impl Jobs for LedgerJobs {
+    fn list(&self) -> Vec<[Option<String>; 5]> {
+        let jobs = match self.0.jobs() {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::error!(%error, "cannot read the jobs");
+                return Vec::new();
+            }
+        };
+        jobs.into_iter()
+            .map(|job| {
+                let state = job.state.as_str().to_owned();
+                [Some(job.id.to_string()), Some(job.kind), Some(state), Some(job.description), job.error]
+            })
+            .collect()
+    }
+}
+
+fn job_of(decision: &Decision) -> Result<JobId, ClientError> {
+    let number = decision.gid.rsplit('_').next().and_then(|number| number.parse().ok());
+    number.map(JobId).ok_or_else(|| {
+        ClientError::error(SqlState::INTERNAL_ERROR, "a decision without a job's number")
+    })
+}
+
+fn to_json(payload: &Payload) -> Result<serde_json::Value, ClientError> {
+    serde_json::to_value(payload).map_err(|error| {
+        ClientError::error(SqlState::INTERNAL_ERROR, format!("a job cannot be written: {error}"))
+    })
+}
+
+fn not_durable(error: LedgerError) -> ClientError {
+    ClientError::error(SqlState::IO_ERROR, format!("Herd's catalog cannot be written: {error}"))
+}

@@ -1,0 +1,190 @@
+//! DDL: what lies on several nodes is defined on all of them, by connections that are the client's
+//! in all but name.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use herd_execute::define::{
+    Completed, DefineError, NodeError as DefineNodeError, NodeSession, Nodes, Refusal, Rows,
+    refuse_in_transaction,
+};
+use herd_node::{Lease, NodeError, PoolKey, Settings};
+use herd_plan::ddl::{Draft, Outcome};
+use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::connect::Credential;
+use herd_wire::error::NoticeLevel;
+use herd_wire::message::{self, TransactionStatus};
+
+use crate::gateway::Worker;
+use crate::session::{Heard, Session};
+use crate::transaction::Transaction;
+use crate::trouble::Trouble;
+
+/// Gives connections with the role and the settings of one client.
+pub struct ClientNodes {
+    worker: Arc<Worker>,
+    pool_key: PoolKey,
+    credential: Credential,
+    settings: Arc<Settings>,
+}
+
+/// A leased connection that runs part of a definition.
+pub struct ClientNode {
+    /// Taken when it is given back.
+    lease: Option<Lease>,
+    status: TransactionStatus,
+}
+
+impl Nodes for ClientNodes {
+    type Session = ClientNode;
+
+    async fn open(&self, node: NodeId) -> Result<ClientNode, DefineNodeError> {
+        let leased = async {
+            let pool = self.worker.pools.pool(node, &self.pool_key, &self.credential)?;
+            let mut lease = pool.lease(&self.settings).await?;
+            lease.connection().restore(&self.settings).await?;
+            Ok(lease)
+        };
+        match leased.await {
+            Ok(lease) => Ok(ClientNode { lease: Some(lease), status: TransactionStatus::Idle }),
+            Err(NodeError::Server(body)) => Err(refused(&body)),
+            Err(error) => Err(DefineNodeError::Unavailable(error.to_client())),
+        }
+    }
+}
+
+impl NodeSession for ClientNode {
+    async fn query(&mut self, sql: &str) -> Result<Rows, DefineNodeError> {
+        let Some(lease) = &mut self.lease else {
+            return Err(DefineNodeError::Lost("the connection was given back".to_owned()));
+        };
+        match lease.connection().simple(sql.as_bytes()).await {
+            Ok((answer, status)) => {
+                self.status = status;
+                let text = |value: Option<Bytes>| {
+                    value.map(|value| String::from_utf8_lossy(&value).into_owned())
+                };
+                let row = |row: Vec<Option<Bytes>>| row.into_iter().map(text).collect();
+                Ok(answer.rows.into_iter().map(row).collect())
+            }
+            Err(NodeError::Server(body)) => {
+                // Whether it failed in a block, the next answer tells; until then it is no idle one.
+                if self.status == TransactionStatus::InBlock {
+                    self.status = TransactionStatus::Failed;
+                }
+                Err(refused(&body))
+            }
+            Err(error) => {
+                self.status = TransactionStatus::Failed;
+                Err(DefineNodeError::Lost(error.to_string()))
+            }
+        }
+    }
+}
+
+/// A connection in a transaction is closed instead, which ends that.
+impl Drop for ClientNode {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take()
+            && self.status == TransactionStatus::Idle
+        {
+            lease.give_back();
+        }
+    }
+}
+
+fn refused(body: &[u8]) -> DefineNodeError {
+    let field = |tag| herd_wire::error::field(body, tag).unwrap_or_default();
+    DefineNodeError::Refused(Refusal {
+        sqlstate: SqlState::from_bytes(field(b'C')).unwrap_or(SqlState::INTERNAL_ERROR),
+        message: String::from_utf8_lossy(field(b'M')).into_owned(),
+        frame: Bytes::copy_from_slice(body),
+    })
+}
+
+/// What a definition has come to.
+pub(crate) enum Defined {
+    /// The home node runs the text as it is.
+    ByHome,
+    /// Notices and CommandComplete for the client.
+    Done(BytesMut),
+}
+
+impl Session {
+    fn client_nodes(&self) -> ClientNodes {
+        ClientNodes {
+            worker: Arc::clone(&self.worker),
+            pool_key: self.pool_key.clone(),
+            credential: self.credential.clone(),
+            settings: Arc::clone(self.settings.current()),
+        }
+    }
+
+    /// Whether it turns out that the home node can run the statement as it is.
+    pub(crate) async fn is_homes_own(&self, draft: &Draft) -> Result<bool, Trouble> {
+        let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
+        let outcome = definitions.resolve(draft.clone(), self.client_nodes()).await;
+        Ok(outcome.map_err(trouble)? == Outcome::Home)
+    }
+
+    /// The definition's answer, whoever runs it.
+    pub(crate) async fn define_or_forward(&mut self, draft: &Draft) -> Result<BytesMut, Trouble> {
+        match self.define(draft).await? {
+            Defined::Done(answer) => Ok(answer),
+            Defined::ByHome => self.run_on_home(draft.text().as_bytes()).await,
+        }
+    }
+
+    /// A statement without rows; its text does not pass as the client's own message.
+    async fn run_on_home(&mut self, sql: &[u8]) -> Result<BytesMut, Trouble> {
+        let home = self.worker.gateway.catalog().home();
+        self.attach(home).await?;
+        self.transaction.bind();
+        self.send_held_back().await?;
+        let Some(link) = &mut self.links.current else {
+            return Err(ClientError::unsupported("the statement has no node to run on").into());
+        };
+        let (answer, status) = link.lease.connection().simple(sql).await?;
+        self.worker.gateway.note_definition();
+        let mut out = BytesMut::new();
+        message::command_complete(&mut out, &answer.tag);
+        let heard = Heard { status: Some(status), ..Heard::default() };
+        self.settle(&heard).await?;
+        Ok(out)
+    }
+
+    pub(crate) async fn define(&mut self, draft: &Draft) -> Result<Defined, Trouble> {
+        let nodes = self.client_nodes();
+        let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
+        if !matches!(self.transaction, Transaction::None) {
+            return match definitions.resolve(draft.clone(), nodes).await.map_err(trouble)? {
+                Outcome::Home => Ok(Defined::ByHome),
+                Outcome::Define(definition) => Err(refuse_in_transaction(&definition).into()),
+            };
+        }
+        // A task of its own: it comes to its end even if the client goes away.
+        let draft = draft.clone();
+        let run = tokio::spawn(async move { definitions.run(draft, nodes).await });
+        let ended = |_| ClientError::error(SqlState::INTERNAL_ERROR, "the definition was given up");
+        match run.await.map_err(ended)?.map_err(trouble)? {
+            Completed::Home => Ok(Defined::ByHome),
+            Completed::Done { tag, notices } => {
+                self.worker.gateway.note_definition();
+                let mut out = BytesMut::new();
+                for notice in notices {
+                    let notice = ClientError::error(SqlState::SUCCESSFUL_COMPLETION, notice);
+                    herd_wire::error::put_notice(&mut out, NoticeLevel::Notice, &notice);
+                }
+                message::command_complete(&mut out, &tag);
+                Ok(Defined::Done(out))
+            }
+        }
+    }
+}
+
+fn trouble(error: DefineError) -> Trouble {
+    match error {
+        DefineError::Server { refusal, .. } => Trouble::Server(refusal.frame),
+        other => Trouble::Refused(other.into_client_error()),
+    }
+}
