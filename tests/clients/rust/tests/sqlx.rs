@@ -31,7 +31,7 @@ async fn values_round_trip_in_binary() {
     let pool = pool("sqlx_values").await;
     let when = DateTime::<Utc>::from_timestamp_micros(1_234_567).unwrap();
     let range = PgRange::from(1_i32..5);
-    let interval = || PgInterval { months: 1, days: -2, microseconds: 3 };
+    let interval = PgInterval { months: 1, days: -2, microseconds: 3 };
     let row = sqlx::query("SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11")
         .bind(i64::MIN)
         .bind("žluť 🐑")
@@ -40,8 +40,8 @@ async fn values_round_trip_in_binary() {
         .bind(Json(vec![1, 2]))
         .bind(when)
         .bind(vec![Some(1_i32), None])
-        .bind(range.clone())
-        .bind(interval())
+        .bind(range)
+        .bind(interval)
         .bind("12345678901234567890.10".parse::<sqlx::types::Decimal>().unwrap())
         .bind(None::<i32>)
         .fetch_one(&pool)
@@ -55,7 +55,7 @@ async fn values_round_trip_in_binary() {
     assert_eq!(row.get::<DateTime<Utc>, _>(5), when);
     assert_eq!(row.get::<Vec<Option<i32>>, _>(6), [Some(1), None]);
     assert_eq!(row.get::<PgRange<i32>, _>(7), range);
-    assert_eq!(row.get::<PgInterval, _>(8), interval());
+    assert_eq!(row.get::<PgInterval, _>(8), interval);
     assert_eq!(row.get::<sqlx::types::Decimal, _>(9).to_string(), "12345678901234567890.10");
     assert_eq!(row.get::<Option<i32>, _>(10), None);
 }
