@@ -44,45 +44,54 @@ impl Normaliser {
     pub(crate) fn read(&mut self, sql: &[u8]) -> Result<Reading, LexError> {
         self.slots.clear();
         let mut lexer = Lexer::new(sql);
-        let mut next = lexer.next_token()?;
-        while let Some(token) = next.filter(|token| token.kind == Kind::LeftParen) {
-            push(&mut self.key, token, sql);
-            next = lexer.next_token()?;
+        let mut slotting = Slotting::default();
+        let mut first = lexer.next_token()?;
+        if first.is_none() {
+            return Ok(Reading::Empty);
         }
-        let Some(first) = next else {
-            let empty = self.key.last() != Some(&b' ');
-            return Ok(if empty { Reading::Empty } else { Reading::Utility { keyed: false } });
-        };
-        if first.kind == Kind::Semicolon {
-            return Ok(Reading::Semicolons);
+        while let Some(parenthesis) = first.filter(|token| token.kind == Kind::LeftParen) {
+            self.take(parenthesis, sql, &mut slotting);
+            first = lexer.next_token()?;
         }
-        if starts_query(first, sql) {
-            push(&mut self.key, first, sql);
-            self.read_query(lexer, sql)
-        } else {
-            self.read_utility(lexer, sql)
+        match first {
+            Some(first) if first.kind == Kind::Semicolon => Ok(Reading::Semicolons),
+            Some(first) if starts_query(first, sql) => {
+                self.take(first, sql, &mut slotting);
+                self.read_query(lexer, sql, slotting)
+            }
+            _ => self.read_utility(lexer, sql),
         }
     }
 
-    fn read_query(&mut self, mut lexer: Lexer<'_>, sql: &[u8]) -> Result<Reading, LexError> {
-        let mut slotting = Slotting::default();
+    fn read_query(
+        &mut self,
+        mut lexer: Lexer<'_>,
+        sql: &[u8],
+        mut slotting: Slotting,
+    ) -> Result<Reading, LexError> {
         let mut keyed = true;
         while let Some(token) = lexer.next_token()? {
             if token.kind == Kind::Semicolon {
                 let last = only_semicolons_follow(&mut lexer)?;
                 return Ok(if last { Reading::Query { keyed } } else { Reading::Semicolons });
             }
-            if slotting.is_slot(token, sql) {
-                self.slots.push(token);
-                self.key.extend_from_slice(&[LITERAL_MARK, b'a' + token.kind as u8, b' ']);
-            } else if keyed {
-                push(&mut self.key, token, sql);
-            }
-            if keyed && (self.slots.len() > SLOTS_MAX || self.key.len() > KEY_BYTES_MAX) {
-                keyed = false;
+            if keyed {
+                self.take(token, sql, &mut slotting);
+                keyed = self.slots.len() <= SLOTS_MAX && self.key.len() <= KEY_BYTES_MAX;
             }
         }
         Ok(Reading::Query { keyed })
+    }
+
+    #[inline]
+    fn take(&mut self, token: Token, sql: &[u8], slotting: &mut Slotting) {
+        if slotting.is_slot(token, sql) {
+            self.slots.push(token);
+            self.key.extend_from_slice(&[LITERAL_MARK, b'a' + token.kind as u8, b' ']);
+        } else {
+            self.key.extend_from_slice(token.text(sql));
+            self.key.push(b' ');
+        }
     }
 
     fn read_utility(&mut self, mut lexer: Lexer<'_>, sql: &[u8]) -> Result<Reading, LexError> {
@@ -118,12 +127,6 @@ pub(crate) fn starts_query(token: Token, sql: &[u8]) -> bool {
         ["select", "insert", "update", "delete", "with", "values", "table", "merge"];
     token.kind == Kind::Word
         && WORDS.iter().any(|word| token.text(sql).eq_ignore_ascii_case(word.as_bytes()))
-}
-
-#[inline]
-fn push(key: &mut Vec<u8>, token: Token, sql: &[u8]) {
-    key.extend_from_slice(token.text(sql));
-    key.push(b' ');
 }
 
 fn only_semicolons_follow(lexer: &mut Lexer<'_>) -> Result<bool, LexError> {

@@ -84,6 +84,8 @@ fn integers_are_positions_only_in_their_lists() {
 
 #[test]
 fn literals_are_those_of_the_text_at_hand() {
+    let sql = "((select a from t order by b), 1)";
+    assert!(understand(&[sql, sql]).iter().all(|understood| understood.slots.len() == 1));
     let understood = understand(&["select 'a', 1", "select  'bcd', 22"]);
     let spans = |n: usize| understood[n].slots.iter().map(|slot| slot.span()).collect::<Vec<_>>();
     assert_eq!(spans(0), [7..10, 12..13]);
@@ -248,7 +250,40 @@ fn a_long_list_is_planned_for_itself() {
     assert!(!Arc::ptr_eq(&understood[0].plan, &understood[1].plan));
 }
 
+/// Pieces from which literals in and out of lists are made.
+const PIECES: [&str; 18] = [
+    "(",
+    ")",
+    "select",
+    "order by",
+    "group by",
+    ",",
+    "1",
+    "'x'",
+    "set_config",
+    "a",
+    "limit",
+    ".5",
+    "\"set_config\"",
+    "union",
+    "by",
+    "$$y$$",
+    "=",
+    "$1",
+];
+
 proptest! {
+    #[test]
+    fn a_hit_has_the_literals_of_a_miss(
+        head in "\\({0,3}(select|values) ",
+        picks in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..30),
+    ) {
+        let sql = head + &picks.join(" ");
+        let understood = understand(&[&sql, &sql]);
+        let slots = |n: usize| understood[n].slots.iter().collect::<Vec<_>>();
+        prop_assert_eq!(slots(0), slots(1));
+    }
+
     #[test]
     fn any_bytes_are_understood_or_refused(sql in proptest::collection::vec(any::<u8>(), 0..60)) {
         let catalog = catalog();
