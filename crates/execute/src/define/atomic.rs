@@ -131,9 +131,7 @@ async fn prepare<N: Nodes>(
     check_agreement(catalog, branches, &reading).await?;
     let next = next_catalog(catalog, publish, &reading, &observed)?;
     let results = join_all(
-        branches
-            .iter_mut()
-            .map(|(&node, branch)| async move { (node, branch.prepare(gid).await) }),
+        branches.iter_mut().map(|(&node, branch)| async move { (node, branch.prepare(gid).await) }),
     );
     first_error(catalog.home(), results.await)?;
     Ok(next)
@@ -231,11 +229,7 @@ async fn check_may_prepare<S: NodeSession>(
 }
 
 /// Takes back whatever a branch has come to.
-async fn undo<N: Nodes>(
-    sessions: &Sessions<'_, N>,
-    branches: Branches<N::Session>,
-    gid: &str,
-) {
+async fn undo<N: Nodes>(sessions: &Sessions<'_, N>, branches: Branches<N::Session>, gid: &str) {
     let rollback = format!("ROLLBACK PREPARED '{gid}'");
     let undone = branches.into_iter().map(|(node, mut branch)| {
         let rollback = &rollback;

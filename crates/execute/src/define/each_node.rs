@@ -5,9 +5,7 @@ use herd_plan::ddl::Script;
 
 use super::session::Sessions;
 use super::transaction::first_error;
-use super::{
-    DefineError, Definer, Intent, Journal, NodeSession, Nodes, Publisher, Settled,
-};
+use super::{DefineError, Definer, Intent, Journal, NodeSession, Nodes, Publisher, Settled};
 
 impl<J: Journal, P: Publisher> Definer<J, P> {
     pub(super) async fn run_on_each<N: Nodes>(

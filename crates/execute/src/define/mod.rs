@@ -140,4 +140,3 @@ pub fn refuse_in_transaction(definition: &Definition) -> herd_types::ClientError
     .with_detail("Such a definition is a transaction of its own, on all its nodes and in Herd.")
     .with_hint("Run the statement by itself, outside of BEGIN … COMMIT.")
 }
-

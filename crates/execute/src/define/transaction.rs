@@ -102,8 +102,11 @@ fn is_missing(missing: Missing, sqlstate: SqlState) -> bool {
         Missing::Fails => false,
         Missing::SchemaSkips => schema,
         Missing::Skips => {
-            let others =
-                [SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE];
+            let others = [
+                SqlState::UNDEFINED_OBJECT,
+                SqlState::UNDEFINED_FUNCTION,
+                SqlState::UNDEFINED_TABLE,
+            ];
             schema || others.contains(&sqlstate)
         }
     }

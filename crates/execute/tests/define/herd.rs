@@ -1,0 +1,251 @@
+//! A herd of three real servers, a journal and a publisher in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use bytes::Bytes;
+use herd_catalog::{Catalog, Node, NodeRole, NodeStatus, SearchPath};
+use herd_execute::define::{
+    Completed, DefineError, Definer, Intent, Journal, NodeError, NodeSession, Nodes, Publisher,
+    Refusal, Rows, Settled,
+};
+use herd_plan::{Action, Context, Planner, Query, Target};
+use herd_testkit::TempPostgres;
+use herd_types::{ClientError, JobId, NodeId, SqlState};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+pub const NODES: u16 = 3;
+
+static SERVERS: LazyLock<Vec<TempPostgres>> = LazyLock::new(|| {
+    (0..NODES).map(|_| TempPostgres::start(&["max_prepared_transactions=20"])).collect()
+});
+
+/// One database on each of the servers, which are shared by all tests of the file.
+pub struct Herd {
+    pub definer: Definer<MemoryJournal, MemoryPublisher>,
+    pub memory: Arc<Memory>,
+    pub nodes: PgNodes,
+    pub auto_fragment: Option<&'static str>,
+    pub search_path: SearchPath,
+}
+
+/// What journal and publisher share.
+pub struct Memory {
+    pub catalog: Mutex<Arc<Catalog>>,
+    pub jobs: Mutex<BTreeMap<JobId, JobRecord>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct JobRecord {
+    pub intent: Intent,
+    pub decided: bool,
+    pub settled: Option<Settled>,
+}
+
+pub struct PgNodes {
+    pub database: String,
+    pub role: Option<String>,
+}
+
+pub struct PgSession(tokio_postgres::Client);
+
+impl Herd {
+    pub fn start(database: &str) -> Herd {
+        for server in SERVERS.iter() {
+            let _ = server.psql(&format!("CREATE DATABASE {database}"));
+        }
+        let catalog = Catalog::new(NodeId(1), (1..=NODES).map(node));
+        let memory =
+            Arc::new(Memory { catalog: Mutex::new(Arc::new(catalog)), jobs: Mutex::default() });
+        let journal = MemoryJournal(Arc::clone(&memory));
+        Herd {
+            definer: Definer::new(journal, MemoryPublisher(Arc::clone(&memory))),
+            memory,
+            nodes: PgNodes { database: database.to_owned(), role: None },
+            auto_fragment: None,
+            search_path: SearchPath::default_for("postgres"),
+        }
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.memory.catalog.lock().unwrap())
+    }
+
+    /// The statement's tag, or `home` when it was the home node's own.
+    pub async fn run(&self, sql: &str) -> Result<String, DefineError> {
+        let catalog = self.catalog();
+        let context = Context {
+            catalog: &catalog,
+            search_path: &self.search_path,
+            auto_fragment: self.auto_fragment,
+            parameter_types: &[],
+        };
+        let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
+            Ok(Query::One(understood)) => understood,
+            Ok(_) => panic!("one statement at a time: {sql}"),
+            Err(error) => return Err(error.into()),
+        };
+        match &understood.plan.action {
+            Action::Define(draft) => match self.definer.run(draft, &self.nodes).await? {
+                Completed::Done { tag, .. } => Ok(tag),
+                Completed::Home => self.forward(sql).await,
+            },
+            Action::Forward(forward) if matches!(forward.target, Target::Home) => {
+                self.forward(sql).await
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    async fn forward(&self, sql: &str) -> Result<String, DefineError> {
+        let home = self.nodes.open(NodeId(1)).await;
+        let mut home = home.map_err(|_| DefineError::Refused(unreachable()))?;
+        match home.query(sql).await {
+            Ok(_) => Ok("home".to_owned()),
+            Err(NodeError::Refused(refusal)) => {
+                Err(DefineError::Server { node: NodeId(1), refusal })
+            }
+            Err(_) => Err(DefineError::Refused(unreachable())),
+        }
+    }
+
+    /// Runs it, and expects it to succeed on all nodes.
+    pub async fn define(&self, sql: &str) -> String {
+        self.run(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+    }
+
+    /// What is said to the client.
+    pub async fn refused(&self, sql: &str) -> String {
+        match self.run(sql).await {
+            Ok(tag) => panic!("{sql} was not refused: {tag}"),
+            Err(error) => error.into_client_error().to_string(),
+        }
+    }
+
+    /// Straight on a node.
+    pub fn on(&self, node: u16, sql: &str) -> String {
+        let connect = format!("\\connect {}\n", self.nodes.database);
+        SERVERS[usize::from(node - 1)].psql(&format!("{connect}{sql}")).trim_end().to_owned()
+    }
+
+    /// The same on every node, or the first difference.
+    pub fn everywhere(&self, sql: &str) -> String {
+        let answers = (1..=NODES).map(|node| self.on(node, sql)).collect::<Vec<_>>();
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{sql}: {answers:#?}");
+        answers[0].clone()
+    }
+
+    /// Nothing is left prepared, and every job is over.
+    pub fn assert_settled(&self) {
+        assert_eq!(
+            self.everywhere(
+                "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+            ),
+            "0"
+        );
+        for (job, record) in self.memory.jobs.lock().unwrap().iter() {
+            assert!(record.settled.is_some(), "{job} is open: {record:?}");
+        }
+    }
+}
+
+pub fn node(id: u16) -> Node {
+    Node {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        host: "127.0.0.1".to_owned(),
+        port: SERVERS[usize::from(id - 1)].port(),
+        dc: if id == 1 { "east" } else { "west" }.to_owned(),
+        zone: String::new(),
+        role: NodeRole::Primary,
+        status: NodeStatus::Active,
+        capacity: 100,
+    }
+}
+
+impl Nodes for PgNodes {
+    type Session = PgSession;
+
+    async fn open(&self, node: NodeId) -> Result<PgSession, NodeError> {
+        let server = &SERVERS[usize::from(node.0 - 1)];
+        let dsn =
+            format!("host=127.0.0.1 port={} user=postgres dbname={}", server.port(), self.database);
+        let (client, connection) =
+            tokio_postgres::connect(&dsn, NoTls).await.map_err(|error| node_error(&error))?;
+        tokio::spawn(connection);
+        let mut session = PgSession(client);
+        if let Some(role) = &self.role {
+            session.query(&format!("SET SESSION AUTHORIZATION {role}")).await?;
+        }
+        Ok(session)
+    }
+}
+
+impl NodeSession for PgSession {
+    async fn query(&mut self, sql: &str) -> Result<Rows, NodeError> {
+        let messages = self.0.simple_query(sql).await.map_err(|error| node_error(&error))?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|n| row.get(n).map(str::to_owned)).collect())
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+}
+
+pub fn node_error(error: &tokio_postgres::Error) -> NodeError {
+    match error.as_db_error() {
+        Some(refusal) => NodeError::Refused(Refusal {
+            sqlstate: SqlState::from_bytes(refusal.code().code().as_bytes()).unwrap(),
+            message: refusal.message().to_owned(),
+            frame: Bytes::new(),
+        }),
+        None => NodeError::Lost(error.to_string()),
+    }
+}
+
+fn unreachable() -> ClientError {
+    ClientError::error(SqlState::CONNECTION_FAILURE, "the home node is gone")
+}
+
+pub struct MemoryJournal(pub Arc<Memory>);
+pub struct MemoryPublisher(pub Arc<Memory>);
+
+impl Journal for MemoryJournal {
+    fn instance(&self) -> &str {
+        "test"
+    }
+
+    async fn begin(&self, _summary: &str, intent: Intent) -> Result<JobId, ClientError> {
+        let mut jobs = self.0.jobs.lock().unwrap();
+        let id = JobId(jobs.len() as u64 + 1 + u64::from(std::process::id()) * 1000);
+        jobs.insert(id, JobRecord { intent, decided: false, settled: None });
+        Ok(id)
+    }
+
+    async fn decide(&self, job: JobId, _next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
+        self.0.jobs.lock().unwrap().get_mut(&job).unwrap().decided = true;
+        Ok(())
+    }
+
+    async fn leave(&self, _job: JobId, _reason: String) {}
+
+    async fn settle(&self, job: JobId, how: Settled) {
+        self.0.jobs.lock().unwrap().get_mut(&job).unwrap().settled = Some(how);
+    }
+}
+
+impl Publisher for MemoryPublisher {
+    type Hold = ();
+
+    fn current(&self) -> Arc<Catalog> {
+        Arc::clone(&self.0.catalog.lock().unwrap())
+    }
+
+    async fn hold(&self) {}
+
+    fn publish(&self, next: Arc<Catalog>) {
+        *self.0.catalog.lock().unwrap() = next;
+    }
+}
