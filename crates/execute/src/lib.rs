@@ -4,10 +4,12 @@ mod client;
 pub mod copy;
 pub mod define;
 mod interrupt;
+mod output;
 mod relay;
 mod replies;
 
 pub use client::{ClientConnection, ClientLost};
 pub use interrupt::{Interrupt, Interrupts};
+pub use output::Output;
 pub use relay::{Relay, RelayError};
-pub use replies::{Event, Expected, Output, Replies, RepliesError, Shown, Token};
+pub use replies::{Event, Expected, Replies, RepliesError, Shown, Token};

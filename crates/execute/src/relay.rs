@@ -15,7 +15,8 @@ use tokio::io::AsyncWrite;
 
 use crate::client::{ClientConnection, ClientLost};
 use crate::interrupt::{Interrupt, Interrupts};
-use crate::replies::{Event, Output, Replies, RepliesError};
+use crate::output::Output;
+use crate::replies::{Event, Replies, RepliesError};
 
 /// COPY data waiting for a server that does not read.
 const COPY_PENDING_BYTES_MAX: usize = 128 * 1024;

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use herd_wire::frame::{FrameError, HEADER_BYTES, Header};
 use herd_wire::message::TransactionStatus;
-use smallvec::SmallVec;
 use thiserror::Error;
+
+use crate::output::Output;
 
 /// A reply other than row data is read whole; an error message longer than this is no error message.
 const WHOLE_FRAME_BYTES_MAX: usize = 64 << 20;
@@ -85,51 +86,6 @@ pub enum RepliesError {
         "the server sent a message of {bytes} bytes where at most {WHOLE_FRAME_BYTES_MAX} are read"
     )]
     TooLong { bytes: usize },
-}
-
-/// The bytes for the client: the input itself while nothing was changed, else an edited copy.
-#[derive(Debug, Default)]
-pub struct Output {
-    edited: BytesMut,
-    is_edited: bool,
-    /// Up to where the input has been copied, once edited.
-    copied: usize,
-    pub events: SmallVec<[Event; 4]>,
-}
-
-impl Output {
-    /// What the client gets for the first `consumed` bytes of `input`.
-    pub fn bytes<'a>(&'a mut self, input: &'a [u8], consumed: usize) -> &'a [u8] {
-        if !self.is_edited {
-            return &input[..consumed];
-        }
-        self.edited.extend_from_slice(&input[self.copied..consumed]);
-        self.copied = consumed;
-        &self.edited
-    }
-
-    pub fn clear(&mut self) {
-        self.edited.clear();
-        self.is_edited = false;
-        self.copied = 0;
-        self.events.clear();
-    }
-
-    fn insert(&mut self, input: &[u8], at: usize, bytes: &[u8]) {
-        self.copy_to(input, at);
-        self.edited.extend_from_slice(bytes);
-    }
-
-    fn cut(&mut self, input: &[u8], from: usize, to: usize) {
-        self.copy_to(input, from);
-        self.copied = to;
-    }
-
-    fn copy_to(&mut self, input: &[u8], at: usize) {
-        self.is_edited = true;
-        self.edited.extend_from_slice(&input[self.copied..at]);
-        self.copied = at;
-    }
 }
 
 /// The replies still owed by one server connection.

@@ -36,11 +36,13 @@ pub struct ServerIdentity {
 impl ServerIdentity {
     /// Cancels whatever the connection runs. When it returns, the signal has been delivered.
     pub async fn cancel(&self) -> Result<(), NodeError> {
-        let request =
-            herd_wire::connect::cancel(&self.address, self.process_id, &self.cancel_key, CANCEL_TIMEOUT);
-        request
-            .await
-            .map_err(|source| NodeError::Connect { node: self.node_name.clone(), source })
+        let request = herd_wire::connect::cancel(
+            &self.address,
+            self.process_id,
+            &self.cancel_key,
+            CANCEL_TIMEOUT,
+        );
+        request.await.map_err(|source| NodeError::Connect { node: self.node_name.clone(), source })
     }
 
     #[must_use]

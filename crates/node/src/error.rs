@@ -67,9 +67,9 @@ impl NodeError {
     pub fn to_client(&self) -> ClientError {
         let error = ClientError::error(self.sqlstate(), self.to_string());
         match self {
-            NodeError::WaitedTooLong { .. } => {
-                error.with_hint("Raise pool.size_max or shorten transactions; SHOW POOLS tells who waits.")
-            }
+            NodeError::WaitedTooLong { .. } => error.with_hint(
+                "Raise pool.size_max or shorten transactions; SHOW POOLS tells who waits.",
+            ),
             NodeError::TooManyWaiting { waiting_max, .. } => {
                 error.with_detail(format!("At most {waiting_max} clients may wait for one pool."))
             }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod error;
+mod lease;
 mod limits;
 mod pool;
 mod pools;
@@ -14,7 +15,8 @@ mod settings;
 
 pub use connection::{ServerConnection, ServerIdentity};
 pub use error::NodeError;
-pub use pool::{Lease, Pool, PoolCounts, PoolKey};
+pub use lease::Lease;
+pub use pool::{Pool, PoolCounts, PoolKey};
 pub use pools::{NodePool, Pools};
 pub use prepared::{PreparedCache, StatementKey};
 pub use reported::Reported;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use herd_config::Pool as PoolConfig;
-use herd_types::NodeId;
 use herd_wire::connect::Credential;
 use parking_lot::Mutex;
 use rand::Rng;
@@ -17,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::limits::{KNOWN_STARTS_MAX, LIFETIME_JITTER};
 use crate::pools::NodePool;
-use crate::{NodeError, Reported, ServerConnection, ServerIdentity, Settings};
+use crate::{Lease, NodeError, Reported, ServerConnection, ServerIdentity, Settings};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
@@ -38,6 +37,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Inner {
     /// Used last is taken first, so that surplus connections grow old and are closed.
+    #[expect(clippy::vec_box, reason = "it moves between pool, lease and queue as it is")]
     idle: Vec<Box<ServerConnection>>,
     open: Vec<Arc<ServerIdentity>>,
     opening: usize,
@@ -140,8 +140,7 @@ impl Pool {
         let mut inner = self.inner.lock();
         if !inner.idle.is_empty() {
             let fitting = inner.idle.iter().rposition(|c| Arc::ptr_eq(&c.applied, wanted));
-            let fitting =
-                fitting.or_else(|| inner.idle.iter().rposition(|c| c.applied == *wanted));
+            let fitting = fitting.or_else(|| inner.idle.iter().rposition(|c| c.applied == *wanted));
             let at = fitting.unwrap_or(inner.idle.len() - 1);
             return Ok(Taken::Connection(inner.idle.remove(at)));
         }
@@ -189,7 +188,7 @@ impl Pool {
     }
 
     fn lend(self: &Arc<Self>, connection: Box<ServerConnection>) -> Lease {
-        Lease { connection: Some(connection), pool: Arc::clone(self) }
+        Lease::new(connection, Arc::clone(self))
     }
 
     async fn open(self: &Arc<Self>) -> Result<Lease, NodeError> {
@@ -205,7 +204,7 @@ impl Pool {
     }
 
     /// Takes back a connection whose transaction has ended.
-    fn give_back(&self, mut connection: Box<ServerConnection>) {
+    pub(crate) fn give_back(&self, mut connection: Box<ServerConnection>) {
         connection.identity.set_holder(None);
         let now = Instant::now();
         if self.is_stale(&connection, now) || !connection.read.is_empty() {
@@ -237,13 +236,13 @@ impl Pool {
         self.inner.lock().renewed_at = Some(Instant::now());
     }
 
-    fn discard(&self, connection: Box<ServerConnection>) {
+    pub(crate) fn discard(&self, connection: Box<ServerConnection>) {
         self.forget(&connection.identity);
         connection.terminate();
     }
 
     /// A connection is gone: its place goes to the first who waits.
-    fn forget(&self, identity: &Arc<ServerIdentity>) {
+    pub(crate) fn forget(&self, identity: &Arc<ServerIdentity>) {
         let mut inner = self.inner.lock();
         inner.open.retain(|open| !Arc::ptr_eq(open, identity));
         self.grant_place(&mut inner);
@@ -280,12 +279,14 @@ impl Pool {
         let now = Instant::now();
         let mut inner = self.inner.lock();
         let mut surplus = inner.open.len().saturating_sub(self.config.size_min);
-        let (keep, close): (Vec<_>, Vec<_>) = std::mem::take(&mut inner.idle).into_iter().partition(|c| {
-            let unused = now.duration_since(c.idle_since) >= self.config.idle_max && surplus > 0;
-            let stale = unused || now >= c.expires_at;
-            surplus -= usize::from(stale && surplus > 0);
-            !stale
-        });
+        let (keep, close): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut inner.idle).into_iter().partition(|c| {
+                let unused =
+                    now.duration_since(c.idle_since) >= self.config.idle_max && surplus > 0;
+                let stale = unused || now >= c.expires_at;
+                surplus -= usize::from(stale && surplus > 0);
+                !stale
+            });
         inner.idle = keep;
         for connection in close {
             inner.open.retain(|open| !Arc::ptr_eq(open, &connection.identity));
@@ -379,57 +380,5 @@ impl Drop for Waiting<'_> {
             }
             Err(_) => {}
         }
-    }
-}
-
-/// A connection on loan. Dropped without being given back, it is closed, and what it may still
-/// run is cancelled.
-#[derive(Debug)]
-pub struct Lease {
-    connection: Option<Box<ServerConnection>>,
-    pool: Arc<Pool>,
-}
-
-impl Lease {
-    pub fn connection(&mut self) -> &mut ServerConnection {
-        self.connection.as_mut().expect("a lease has its connection until it is consumed")
-    }
-
-    #[must_use]
-    pub fn identity(&self) -> &Arc<ServerIdentity> {
-        let connection = self.connection.as_ref();
-        &connection.expect("a lease has its connection until it is consumed").identity
-    }
-
-    #[must_use]
-    pub fn node(&self) -> NodeId {
-        self.identity().node
-    }
-
-    /// Only after ReadyForQuery said idle.
-    pub fn give_back(mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.pool.give_back(connection);
-        }
-    }
-
-    /// Closes a connection that runs nothing.
-    pub fn close(mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.pool.discard(connection);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        self.pool.forget(&connection.identity);
-        tokio::spawn(async move {
-            if let Err(error) = connection.identity.cancel().await {
-                tracing::debug!(%error, "cannot cancel what an abandoned connection runs");
-            }
-            connection.terminate();
-        });
     }
 }

@@ -83,7 +83,10 @@ impl Pools {
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Pool>> {
         let nodes = self.nodes.read();
-        nodes.values().flat_map(|node| node.pools.lock().values().cloned().collect::<Vec<_>>()).collect()
+        nodes
+            .values()
+            .flat_map(|node| node.pools.lock().values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     /// Closes what is stale, forgets pools that nobody uses, and opens what the minimum asks for.

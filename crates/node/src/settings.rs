@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn equal_settings_are_equal_however_they_were_made() {
         let a = Settings::default().with("x", value("1")).with("y", value("2"));
-        let b = Settings::default().with("y", value("2")).with("z", value("3")).with("x", value("1"));
+        let b =
+            Settings::default().with("y", value("2")).with("z", value("3")).with("x", value("1"));
         assert_ne!(a, b);
         assert_eq!(a, b.without("z"));
         assert_eq!(a.without("x").without("y"), Settings::default());

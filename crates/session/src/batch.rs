@@ -47,7 +47,10 @@ impl Conclusion {
 #[derive(Debug)]
 pub(crate) enum Meaning {
     /// A Parse on the server, for the client's statement of that name if it was shown to it.
-    Parsed { key: StatementKey, client_name: Option<Vec<u8>> },
+    Parsed {
+        key: StatementKey,
+        client_name: Option<Vec<u8>>,
+    },
     Executed(Arc<ClientStatement>),
     Past,
 }

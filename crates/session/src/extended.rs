@@ -3,25 +3,22 @@
 //! A Parse is held back until it is known on which node it is needed; a statement that the node
 //! has already is not parsed again, and Herd says ParseComplete itself.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Event, Expected, Shown};
-use herd_node::StatementKey;
-use herd_plan::{Action, PreparedCommand, Query, SettingCommand, Understood, Values};
+use herd_plan::{Action, SettingCommand, Values};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::frame::HEADER_BYTES;
 use herd_wire::message::{self, Bind, Parse, Reader};
 use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
-use crate::inline;
 use crate::parameters::BoundParameters;
 use crate::placing::Place;
 use crate::session::{Heard, Session};
-use crate::simple::{REFUSED_SQL, aborted};
-use crate::statements::{ClientStatement, Origin, Statement};
+use crate::simple::REFUSED_SQL;
+use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 
@@ -69,80 +66,6 @@ impl Session {
         self.statements.insert(parse.name, Arc::clone(&statement))?;
         self.batch.pending = Some(PendingParse { name: parse.name.to_vec(), statement });
         Ok(())
-    }
-
-    /// Understands a statement; the unnamed one is often the same as last time.
-    fn client_statement(
-        &mut self,
-        name: &[u8],
-        sql: &[u8],
-        types: &[u32],
-    ) -> Result<Arc<ClientStatement>, Trouble> {
-        let made = self.circumstances();
-        if name.is_empty()
-            && let Ok(last) = self.statements.get(b"")
-            && last.text == sql
-            && matches!(&last.statement.origin, Origin::Protocol { types: known } if known == types)
-            && last.made == made
-        {
-            return Ok(last);
-        }
-        let understood = self.understand_one(sql, types)?;
-        let origin = Origin::Protocol { types: types.to_vec() };
-        let on_server = self.text_on_server(understood.as_ref(), sql);
-        let statement = self.worker.statements.lock().intern(&on_server, origin);
-        let text = match &on_server {
-            Cow::Borrowed(_) => statement.sql.clone(),
-            Cow::Owned(_) => Bytes::copy_from_slice(sql),
-        };
-        Ok(Arc::new(ClientStatement { statement, understood, text, made }))
-    }
-
-    /// What the server is given to parse: Herd's own relations as they are at this moment.
-    fn text_on_server<'a>(&self, understood: Option<&Understood>, sql: &'a [u8]) -> Cow<'a, [u8]> {
-        match understood.map(|understood| &understood.plan.action) {
-            Some(Action::Forward(forward)) if !forward.inline.is_empty() => {
-                let gateway = &self.worker.gateway;
-                Cow::Owned(inline::splice(sql, &forward.inline, gateway, &self.asker()))
-            }
-            Some(Action::CopyOut(copy)) => Cow::Owned(copy.text.clone()),
-            _ => Cow::Borrowed(sql),
-        }
-    }
-
-    fn understand_one(&self, sql: &[u8], types: &[u32]) -> Result<Option<Understood>, ClientError> {
-        match self.understand(sql, types)? {
-            Query::Empty => Ok(None),
-            Query::One(understood) => Ok(Some(understood)),
-            Query::Several(_) => Err(ClientError::error(
-                SqlState::SYNTAX_ERROR,
-                "cannot insert multiple commands into a prepared statement",
-            )),
-        }
-    }
-
-    /// The client's statement, understood under the circumstances of this moment.
-    pub(crate) fn current_statement(
-        &mut self,
-        name: &[u8],
-    ) -> Result<Arc<ClientStatement>, ClientError> {
-        let known = self.statements.get(name)?;
-        let made = self.circumstances();
-        if known.made == made && !known.has_inlined_rows() {
-            return Ok(known);
-        }
-        let understood = self.understand_one(&known.text, known.statement.origin.types())?;
-        let understood = understood.map(body_of_prepare);
-        let text = known.text.clone();
-        let statement = match self.text_on_server(understood.as_ref(), &text) {
-            Cow::Borrowed(_) => Arc::clone(&known.statement),
-            Cow::Owned(sql) => {
-                self.worker.statements.lock().intern(&sql, known.statement.origin.clone())
-            }
-        };
-        let renewed = Arc::new(ClientStatement { statement, understood, text, made });
-        self.statements.replace(name, Arc::clone(&renewed));
-        Ok(renewed)
     }
 
     async fn bind(&mut self, body: &[u8]) -> Result<(), Trouble> {
@@ -203,99 +126,20 @@ impl Session {
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
         let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
-        Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
+        Ok({
+            let b = crate::placing::binds(&place);
+            (self.node_of(place), b)
+        })
     }
 
     /// Whether Herd answers a statement without any node, at this point of the transaction.
-    fn runs_in_herd(&self, statement: &ClientStatement) -> bool {
+    pub(crate) fn runs_in_herd(&self, statement: &ClientStatement) -> bool {
         let Some(understood) = &statement.understood else { return false };
         match &understood.plan.action {
             Action::Forward(_) | Action::CopyOut(_) => false,
             Action::Transaction(command) => self.keeps_promise(command),
             Action::Setting(command) => *command == SettingCommand::DiscardAll,
             _ => true,
-        }
-    }
-
-    /// Prepares the statement on the current link, and says so to the client if it is waiting to
-    /// hear it.
-    fn announce(&mut self, statement: &ClientStatement) {
-        match self.batch.pending.take() {
-            None => self.prepare_hidden(&statement.statement),
-            Some(pending) => {
-                if self.is_prepared_here(&statement.statement) {
-                    self.answer(&message::PARSE_COMPLETE);
-                } else {
-                    self.send_parse(&statement.statement, Some(pending.name));
-                }
-            }
-        }
-    }
-
-    /// A Parse that nothing in this batch binds is sent to a node that can judge it.
-    pub(crate) async fn resolve_pending(&mut self) -> Result<(), Trouble> {
-        let Some(pending) = &self.batch.pending else { return Ok(()) };
-        let statement = Arc::clone(&pending.statement);
-        if self.runs_in_herd(&statement) {
-            self.batch.pending = None;
-            self.answer(&message::PARSE_COMPLETE);
-            return Ok(());
-        }
-        self.attach_any().await?;
-        self.announce(&statement);
-        Ok(())
-    }
-
-    /// Any node knows the tables: the one at hand, else home.
-    async fn attach_any(&mut self) -> Result<(), Trouble> {
-        let node = self.node_for_settings();
-        self.attach(node).await
-    }
-
-    pub(crate) fn is_prepared_here(&mut self, statement: &Statement) -> bool {
-        let link = self.links.current.as_mut();
-        link.is_some_and(|link| link.lease.connection().prepared.touch(statement.key))
-    }
-
-    /// Makes sure that the current link has the statement, unseen by the client.
-    pub(crate) fn prepare_hidden(&mut self, statement: &Statement) {
-        if !self.is_prepared_here(statement) {
-            self.send_parse(statement, None);
-        }
-    }
-
-    /// Counts a statement among those of the current link; the one that has to go is closed.
-    pub(crate) fn make_room(&mut self, key: StatementKey) {
-        let Some(link) = &mut self.links.current else { return };
-        if let Some(evicted) = link.lease.connection().prepared.insert(key) {
-            let name = evicted.server_name();
-            message::close_statement(&mut self.exchange.out, name.as_bytes());
-            let closed = Expected::Single { tag: b'3', hidden: true, token: None };
-            self.exchange.replies.expect(closed);
-        }
-    }
-
-    fn send_parse(&mut self, statement: &Statement, client_name: Option<Vec<u8>>) {
-        self.make_room(statement.key);
-        let out = &mut self.exchange.out;
-        let replies = &mut self.exchange.replies;
-        let hidden = client_name.is_none();
-        let meaning = Meaning::Parsed { key: statement.key, client_name };
-        let token = Some(self.batch.mean(meaning));
-        match &statement.origin {
-            Origin::Protocol { types } => {
-                let name = statement.key.server_name();
-                message::parse(out, name.as_bytes(), &statement.sql, types);
-                replies.expect(Expected::Single { tag: b'1', hidden, token });
-            }
-            Origin::Sql { .. } => {
-                message::parse(out, b"", &statement.sql, &[]);
-                message::bind_plain(out, b"", b"");
-                message::execute(out, b"", 0);
-                replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
-                replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
-                replies.expect(Expected::Execute { hidden: true, token });
-            }
         }
     }
 
@@ -526,19 +370,5 @@ impl Session {
 
     pub(crate) fn answer(&mut self, bytes: &[u8]) {
         self.exchange.replies.expect(Expected::Answer(Bytes::copy_from_slice(bytes)));
-    }
-
-    pub(crate) fn refuse_when_void(&self) -> Result<(), ClientError> {
-        if matches!(self.transaction, Transaction::Void) { Err(aborted()) } else { Ok(()) }
-    }
-}
-
-/// A statement prepared in SQL is planned as what stands after AS.
-fn body_of_prepare(understood: Understood) -> Understood {
-    match &understood.plan.action {
-        Action::Prepared(PreparedCommand::Prepare { body, .. }) => {
-            Understood { plan: Arc::clone(body), slots: understood.slots }
-        }
-        _ => understood,
     }
 }

@@ -177,10 +177,12 @@ async fn find_role(
             is_superuser: false,
         }));
     }
-    worker.gateway.roles.find(user).await.map_err(|error| ClientError {
-        severity: herd_types::Severity::Fatal,
-        ..error
-    })
+    worker
+        .gateway
+        .roles
+        .find(user)
+        .await
+        .map_err(|error| ClientError { severity: herd_types::Severity::Fatal, ..error })
 }
 
 fn method<'a>(
@@ -199,9 +201,10 @@ fn method<'a>(
     }
     let shows_certificate =
         arrived.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some());
-    let wants_certificate = config.tls.as_ref().is_some_and(|tls| {
-        matches!(tls.client_certificates, ClientCertificates::Required { .. })
-    });
+    let wants_certificate = config
+        .tls
+        .as_ref()
+        .is_some_and(|tls| matches!(tls.client_certificates, ClientCertificates::Required { .. }));
     if shows_certificate && wants_certificate && record.is_some() {
         return Method::Certificate;
     }
@@ -219,14 +222,17 @@ enum Unwelcome {
     Gone,
 }
 
+impl From<ClientError> for Unwelcome {
+    fn from(error: ClientError) -> Unwelcome {
+        Unwelcome::Refused(ClientError { severity: herd_types::Severity::Fatal, ..error })
+    }
+}
+
 impl From<NodeError> for Unwelcome {
     fn from(error: NodeError) -> Unwelcome {
         match error.server_error() {
             Some(body) => Unwelcome::Server(body.to_vec()),
-            None => Unwelcome::Refused(ClientError {
-                severity: herd_types::Severity::Fatal,
-                ..error.to_client()
-            }),
+            None => error.to_client().into(),
         }
     }
 }
@@ -261,9 +267,11 @@ async fn welcome(
     proven: &Proven,
     is_superuser: bool,
 ) -> Result<Welcomed, Unwelcome> {
+    for (name, value) in &arrived.settings {
+        herd_plan::check_setting(name, value)?;
+    }
     let credential = credential(config, proven);
-    let pool_key =
-        PoolKey { database: arrived.database.clone(), role: proven.user().to_owned() };
+    let pool_key = PoolKey { database: arrived.database.clone(), role: proven.user().to_owned() };
     let told = learn(worker, &pool_key, &credential, &arrived.settings).await?;
     let gateway = &worker.gateway;
     let peer = match arrived.peer {

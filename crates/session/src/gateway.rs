@@ -41,11 +41,7 @@ pub trait Roles: Send + Sync {
 
 /// Runs DDL, one definition at a time in the whole process.
 pub trait Definitions: Send + Sync {
-    fn resolve(
-        &self,
-        draft: Draft,
-        nodes: ClientNodes,
-    ) -> Boxed<'_, Result<Outcome, DefineError>>;
+    fn resolve(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Outcome, DefineError>>;
     fn run(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Completed, DefineError>>;
 }
 

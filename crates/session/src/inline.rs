@@ -9,9 +9,32 @@ use crate::show::{self, Asker, Rows};
 
 /// Words that may follow a table reference that has no alias.
 const NO_ALIAS: [&str; 26] = [
-    "where", "join", "inner", "left", "right", "full", "cross", "natural", "on", "using", "order",
-    "group", "having", "limit", "offset", "fetch", "for", "union", "intersect", "except", "window",
-    "returning", "set", "tablesample", "when", "values",
+    "where",
+    "join",
+    "inner",
+    "left",
+    "right",
+    "full",
+    "cross",
+    "natural",
+    "on",
+    "using",
+    "order",
+    "group",
+    "having",
+    "limit",
+    "offset",
+    "fetch",
+    "for",
+    "union",
+    "intersect",
+    "except",
+    "window",
+    "returning",
+    "set",
+    "tablesample",
+    "when",
+    "values",
 ];
 
 /// The text with each relation replaced by its rows of this moment.
@@ -34,7 +57,11 @@ pub(crate) fn splice(sql: &[u8], inlines: &[Inline], gateway: &Gateway, asker: &
 fn append_rows(sql: &mut Vec<u8>, rows: &Rows) {
     sql.extend_from_slice(b"(SELECT * FROM ROWS FROM (");
     for (index, column) in rows.columns.iter().enumerate() {
-        sql.extend_from_slice(if index == 0 { b"pg_catalog.unnest(ARRAY[" } else { b",pg_catalog.unnest(ARRAY[" });
+        sql.extend_from_slice(if index == 0 {
+            b"pg_catalog.unnest(ARRAY["
+        } else {
+            b",pg_catalog.unnest(ARRAY["
+        });
         for (at, row) in rows.rows.iter().enumerate() {
             if at > 0 {
                 sql.push(b',');

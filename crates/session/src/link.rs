@@ -34,10 +34,6 @@ impl Link {
         !self.pins.is_empty()
     }
 
-    pub fn unpin(&mut self, reason: PinReason) {
-        self.pins.retain(|pin| *pin != reason);
-    }
-
     pub fn pins(&self) -> impl Iterator<Item = PinReason> + '_ {
         self.pins.iter().copied()
     }

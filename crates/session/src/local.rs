@@ -55,13 +55,7 @@ impl Session {
         }
     }
 
-    fn explain(
-        &self,
-        explain: &Explain,
-        sql: &[u8],
-        understood: &Understood,
-        out: &mut BytesMut,
-    ) {
+    fn explain(&self, explain: &Explain, sql: &[u8], understood: &Understood, out: &mut BytesMut) {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
         let catalog = self.worker.gateway.catalog();
         let statement = &sql[explain.statement.clone()];

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use crate::trouble::Trouble;
 
@@ -16,7 +18,6 @@ pub struct Metrics {
     pub registry: Registry,
     simple: Histogram,
     extended: Histogram,
-    local: Histogram,
     pub refused: IntCounterVec,
     pub nodes_lost: IntCounter,
     pub logins: IntCounterVec,
@@ -56,7 +57,6 @@ impl Metrics {
         Ok(Metrics {
             simple: latency.get_metric_with_label_values(&["forward", "simple"])?,
             extended: latency.get_metric_with_label_values(&["forward", "extended"])?,
-            local: latency.get_metric_with_label_values(&["local", "simple"])?,
             registry,
             refused,
             nodes_lost,
@@ -78,10 +78,6 @@ impl Metrics {
     pub(crate) fn stop_extended<T>(&self, timer: &Timer, outcome: &Result<T, Trouble>) {
         self.extended.observe(timer.began.elapsed().as_secs_f64());
         self.count(outcome);
-    }
-
-    pub(crate) fn stop_local(&self, timer: &Timer) {
-        self.local.observe(timer.began.elapsed().as_secs_f64());
     }
 
     pub(crate) fn count<T>(&self, outcome: &Result<T, Trouble>) {

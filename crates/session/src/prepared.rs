@@ -88,12 +88,13 @@ impl Session {
             plan = Some(&understood.plan);
             if let Action::Forward(forward) = &understood.plan.action {
                 let typed = arguments.with_types(statement.statement.origin.types());
-                let values = Values {
-                    text: &statement.text,
-                    slots: &understood.slots,
-                    parameters: &typed,
-                };
-                let place = crate::placing::place(&forward.target, &self.worker.gateway.catalog(), &values)?;
+                let values =
+                    Values { text: &statement.text, slots: &understood.slots, parameters: &typed };
+                let place = crate::placing::place(
+                    &forward.target,
+                    &self.worker.gateway.catalog(),
+                    &values,
+                )?;
                 binds = crate::placing::binds(&place);
                 node = self.node_of(place);
             }

@@ -188,7 +188,8 @@ impl Clients {
 
     #[must_use]
     pub fn all(&self) -> Vec<Arc<ClientHandle>> {
-        let mut all: Vec<_> = self.by_process_id.iter().map(|entry| Arc::clone(entry.value())).collect();
+        let mut all: Vec<_> =
+            self.by_process_id.iter().map(|entry| Arc::clone(entry.value())).collect();
         all.sort_by_key(|handle| handle.id);
         all
     }

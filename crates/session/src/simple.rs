@@ -1,12 +1,10 @@
 //! The simple query protocol: one text, one answer, one ReadyForQuery.
 
-use std::sync::Arc;
-
-use bytes::{Bytes, BytesMut};
-use herd_execute::{Expected, Shown};
+use bytes::BytesMut;
+use herd_execute::Expected;
 use herd_plan::{
-    Action, NoParameters, Part, Plan, PreparedCommand, Query, SettingCommand,
-    Target, TransactionCommand, Understood, Values,
+    Action, NoParameters, Plan, Query, SettingCommand, Target, TransactionCommand, Understood,
+    Values,
 };
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message::{self, TransactionStatus};
@@ -74,12 +72,15 @@ impl Session {
             }
             Action::Forward(forward) => {
                 let (node, binds) = self.place(&forward.target, sql, understood)?;
-                let inlined = inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
+                let inlined =
+                    inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
                 let mut frame = BytesMut::new();
                 message::query(&mut frame, &inlined);
                 self.forward(node, binds, &frame, plan, sql).await
             }
-            Action::Transaction(command) => self.transaction_command(command, frame, plan, sql).await,
+            Action::Transaction(command) => {
+                self.transaction_command(command, frame, plan, sql).await
+            }
             Action::Setting(SettingCommand::DiscardAll) => {
                 let tag = self.discard_all().await?;
                 self.complete_command(tag).await
@@ -125,10 +126,12 @@ impl Session {
         sql: &[u8],
         understood: &Understood,
     ) -> Result<(NodeId, bool), ClientError> {
-        let values =
-            Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
+        let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
         let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
-        Ok({ let b = crate::placing::binds(&place); (self.node_of(place), b) })
+        Ok({
+            let b = crate::placing::binds(&place);
+            (self.node_of(place), b)
+        })
     }
 
     /// Sends a simple query to a node as it is and passes on the answer.
@@ -154,7 +157,7 @@ impl Session {
     }
 
     /// To the node where the transaction is, without a thought.
-    async fn forward_here(&mut self, frame: &[u8]) -> Result<(), Trouble> {
+    pub(crate) async fn forward_here(&mut self, frame: &[u8]) -> Result<(), Trouble> {
         self.exchange.out.extend_from_slice(frame);
         self.exchange.replies.expect(Expected::Query { token: None });
         let heard = self.relay().await?;
@@ -210,110 +213,6 @@ impl Session {
         }
     }
 
-    /// A query string of several statements is one transaction: it runs whole on one node.
-    async fn answer_several(
-        &mut self,
-        frame: &[u8],
-        sql: &[u8],
-        parts: Vec<Part>,
-    ) -> Result<(), Trouble> {
-        if self.is_failed_on_server() {
-            return self.forward_here(frame).await;
-        }
-        if self.defines_on_several_nodes(&parts).await? {
-            return self.define_one_by_one(parts).await;
-        }
-        let mut node = None;
-        let mut binds = false;
-        let mut plans: Vec<(Arc<Plan>, &[u8])> = Vec::with_capacity(parts.len());
-        for part in parts {
-            let understood = part.understood?;
-            self.check_not_void(&understood.plan)?;
-            let text = &sql[part.span];
-            if let Some(wanted) = self.place_part(&understood, text)? {
-                if node.is_some_and(|node| node != wanted) {
-                    return Err(Trouble::Refused(several_nodes()));
-                }
-                node = Some(wanted);
-                binds = true;
-            }
-            plans.push((understood.plan, text));
-        }
-        let node = node.unwrap_or_else(|| self.node_for_settings());
-        self.attach(node).await?;
-        if binds {
-            self.transaction.bind();
-        }
-        self.exchange.out.extend_from_slice(frame);
-        self.exchange.replies.expect(Expected::Query { token: None });
-        let heard = self.relay().await?;
-        if !heard.failed {
-            for (plan, text) in &plans {
-                self.apply(plan, text);
-            }
-        }
-        self.settle(&heard).await
-    }
-
-    /// Whether any of the statements defines what is not the home node's alone.
-    async fn defines_on_several_nodes(&mut self, parts: &[Part]) -> Result<bool, Trouble> {
-        for part in parts {
-            if let Ok(understood) = &part.understood
-                && let Action::Define(draft) = &understood.plan.action
-                && !self.is_homes_own(draft).await?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Definitions of several nodes are transactions of their own, also within a query string.
-    async fn define_one_by_one(&mut self, parts: Vec<Part>) -> Result<(), Trouble> {
-        let mut drafts = Vec::with_capacity(parts.len());
-        for part in parts {
-            match &part.understood?.plan.action {
-                Action::Define(draft) => drafts.push(draft.clone()),
-                _ => return Err(not_among_others("a definition on several nodes").into()),
-            }
-        }
-        let mut answer = BytesMut::new();
-        for draft in drafts {
-            match self.define_or_forward(&draft).await {
-                Ok(done) => answer.extend_from_slice(&done),
-                Err(trouble) => {
-                    self.write(&answer).await?;
-                    return Err(trouble);
-                }
-            }
-        }
-        self.complete(&answer).await
-    }
-
-    /// The node that a part insists on, if it does.
-    fn place_part(
-        &self,
-        understood: &Understood,
-        text: &[u8],
-    ) -> Result<Option<NodeId>, ClientError> {
-        match &understood.plan.action {
-            Action::Forward(forward) if forward.inline.is_empty() => {
-                let (node, binds) = self.place(&forward.target, text, understood)?;
-                Ok(binds.then_some(node))
-            }
-            Action::Transaction(_) => Ok(None),
-            // Those of several nodes were found before.
-            Action::Define(_) => Ok(Some(self.worker.gateway.catalog().home())),
-            Action::Setting(SettingCommand::DiscardAll) => Err(not_among_others("DISCARD ALL")),
-            Action::Setting(_) => Ok(None),
-            Action::Prepared(PreparedCommand::DeallocateAll) => {
-                Err(not_among_others("DEALLOCATE ALL"))
-            }
-            Action::Prepared(_) => Err(not_among_others("PREPARE, EXECUTE or DEALLOCATE")),
-            _ => Err(not_among_others("a command of Herd's own")),
-        }
-    }
-
     pub(crate) fn is_failed_on_server(&self) -> bool {
         matches!(self.transaction, Transaction::Open { failed: true, .. })
     }
@@ -322,7 +221,9 @@ impl Session {
     pub(crate) fn check_not_void(&self, plan: &Plan) -> Result<(), ClientError> {
         let ends = matches!(
             plan.action,
-            Action::Transaction(TransactionCommand::Commit { .. } | TransactionCommand::Rollback { .. })
+            Action::Transaction(
+                TransactionCommand::Commit { .. } | TransactionCommand::Rollback { .. }
+            )
         );
         if ends || !matches!(self.transaction, Transaction::Void) {
             return Ok(());
@@ -340,62 +241,11 @@ impl Session {
     }
 
     /// An answer of Herd's own to a simple query.
-    async fn complete(&mut self, answer: &[u8]) -> Result<(), Trouble> {
+    pub(crate) async fn complete(&mut self, answer: &[u8]) -> Result<(), Trouble> {
         self.answer_alone().await?;
         let mut out = BytesMut::from(answer);
         message::ready(&mut out, self.transaction.status());
         self.write(&out).await.map_err(Trouble::End)
-    }
-
-    /// Tells the client what went wrong with a simple query, and makes the transaction fail.
-    async fn conclude(&mut self, trouble: Trouble) -> Result<(), Ending> {
-        let mut trouble = trouble;
-        // Telling one trouble can meet another: a node that is lost meanwhile.
-        loop {
-            let error = self.describe_trouble(trouble)?;
-            match self.fail(error).await {
-                Ok(()) => return Ok(()),
-                Err(next) => trouble = next,
-            }
-        }
-    }
-
-    /// The ErrorResponse for the client; what the trouble has broken is put in order.
-    pub(crate) fn describe_trouble(&mut self, trouble: Trouble) -> Result<Bytes, Ending> {
-        let mut out = BytesMut::new();
-        match trouble {
-            Trouble::End(ending) => return Err(ending),
-            Trouble::Refused(error) => herd_wire::error::put_error(&mut out, &error),
-            Trouble::Server(body) => {
-                message::frame(&mut out, b'E', |out| out.extend_from_slice(&body));
-            }
-            Trouble::NodeLost(error) => {
-                let told = self.lose_node(&error)?;
-                if let Some(error) = told {
-                    herd_wire::error::put_error(&mut out, &error);
-                }
-            }
-        }
-        Ok(out.freeze())
-    }
-
-    async fn fail(&mut self, error: Bytes) -> Result<(), Trouble> {
-        match &self.transaction {
-            Transaction::Open { failed: false, .. } => {
-                message::query(&mut self.exchange.out, REFUSED_SQL);
-                self.exchange.replies.expect(Expected::Refusal(error));
-                self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
-                let heard = self.relay().await?;
-                return self.settle(&heard).await;
-            }
-            Transaction::Promised { .. } => self.transaction = Transaction::Void,
-            _ => {}
-        }
-        if matches!(self.transaction, Transaction::None) {
-            self.settings.roll_back();
-            self.release().await;
-        }
-        self.complete(&error).await
     }
 
     /// Function calls by OID, which is home's.
@@ -425,15 +275,4 @@ pub(crate) fn aborted() -> ClientError {
         SqlState::IN_FAILED_SQL_TRANSACTION,
         "current transaction is aborted, commands ignored until end of transaction block",
     )
-}
-
-fn several_nodes() -> ClientError {
-    ClientError::unsupported("the statements of this query string need more than one node")
-        .with_detail("A query string of several statements is one transaction.")
-        .with_hint("Send the statements one by one.")
-}
-
-fn not_among_others(what: &str) -> ClientError {
-    ClientError::unsupported(format!("{what} cannot be one of several statements in a query string"))
-        .with_hint("Send the statements one by one.")
 }

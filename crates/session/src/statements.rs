@@ -150,7 +150,11 @@ impl ClientStatements {
     }
 
     /// As PostgreSQL: a named statement is never replaced, the unnamed one always.
-    pub fn insert(&mut self, name: &[u8], statement: Arc<ClientStatement>) -> Result<(), ClientError> {
+    pub fn insert(
+        &mut self,
+        name: &[u8],
+        statement: Arc<ClientStatement>,
+    ) -> Result<(), ClientError> {
         if name.is_empty() {
             self.unnamed = Some(statement);
             return Ok(());
@@ -183,7 +187,11 @@ impl ClientStatements {
     }
 
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        if name.is_empty() { self.unnamed.take().is_some() } else { self.named.remove(name).is_some() }
+        if name.is_empty() {
+            self.unnamed.take().is_some()
+        } else {
+            self.named.remove(name).is_some()
+        }
     }
 
     pub fn clear(&mut self) {

@@ -10,6 +10,7 @@ use super::observe::{Facts, Observed, Verifiers};
 const VERSION_MIN: i32 = 150_000;
 const MAJOR_TESTED_MAX: i32 = 18;
 const CONTROL_ACCOUNT: &str = "sql/001_control_account.sql";
+const REPAIR_RIGHTS: &str = "sql/002_repair_rights.sql";
 
 /// Names that are told in one finding.
 const NAMES_SHOWN_MAX: usize = 5;
@@ -126,6 +127,14 @@ fn together(config: &Config, observed: &[Observed], told: &mut Told<'_>) {
     else {
         return;
     };
+    if config.nodes.len() > 1 && !home.foreign_roles.is_empty() {
+        let roles: Vec<&String> = home.foreign_roles.iter().collect();
+        told.note(format!(
+            "{} may not end what a dead Herd left prepared by {}: see {REPAIR_RIGHTS}",
+            config.auth.control_user,
+            names(&roles)
+        ));
+    }
     let before = told.findings.len();
     let mut compared = 0;
     for other in observed.iter().filter(|one| one.node != config.home) {

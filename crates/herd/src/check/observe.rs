@@ -36,6 +36,8 @@ pub struct Facts {
     pub collation: Collation,
     pub databases: Vec<String>,
     pub verifiers: Verifiers,
+    /// Roles that may log in and that the control account may not become.
+    pub foreign_roles: Vec<String>,
     /// Name to version, in the control database.
     pub extensions: BTreeMap<String, String>,
 }
@@ -123,6 +125,7 @@ async fn ask(client: &Client) -> Result<Facts> {
         collation: collation(client, version_number).await?,
         databases: texts(client.query(DATABASES, &[]).await?)?,
         verifiers: verifiers(client).await?,
+        foreign_roles: texts(client.query(&foreign_roles(version_number), &[]).await?)?,
         extensions: client
             .query(EXTENSIONS, &[])
             .await?
@@ -193,6 +196,15 @@ const MAY_READ: &str = "SELECT \
         WHERE n.nspname OPERATOR(pg_catalog.=) 'herd' \
         AND p.proname OPERATOR(pg_catalog.=) 'role_verifiers' \
         AND p.pronargs OPERATOR(pg_catalog.=) 0)";
+
+/// Since PostgreSQL 16, a member may be denied to become the role.
+fn foreign_roles(version_number: i32) -> String {
+    let right = if version_number >= 160_000 { "SET" } else { "MEMBER" };
+    format!(
+        "SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolcanlogin \
+         AND NOT pg_catalog.pg_has_role(current_user, oid, '{right}') ORDER BY 1"
+    )
+}
 
 fn texts(rows: Vec<Row>) -> Result<Vec<String>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()

@@ -33,7 +33,8 @@ impl Roles for HerdRoles {
         let role = role.to_owned();
         let found = self.runtime.spawn(async move { directory.find(&role).await });
         Box::pin(async move {
-            let ended = |_| ClientError::fatal(SqlState::CANNOT_CONNECT_NOW, "Herd is shutting down");
+            let ended =
+                |_| ClientError::fatal(SqlState::CANNOT_CONNECT_NOW, "Herd is shutting down");
             match found.await.map_err(ended)? {
                 Ok(entry) => Ok(entry.map(record)),
                 Err(error) => {
@@ -146,9 +147,11 @@ fn pages(gateway: &Arc<Gateway>, health: &Arc<Health>) -> Result<herd_http::Page
                 for pool in worker.pools.all() {
                     let (node, key) = (pool.node().name(), pool.key());
                     let counts = pool.counts();
-                    for (state, count) in
-                        [("idle", counts.idle), ("active", counts.active), ("opening", counts.opening)]
-                    {
+                    for (state, count) in [
+                        ("idle", counts.idle),
+                        ("active", counts.active),
+                        ("opening", counts.opening),
+                    ] {
                         pools
                             .with_label_values(&[node, &key.database, &key.role, state])
                             .add(i64::try_from(count).unwrap_or(i64::MAX));
@@ -206,8 +209,7 @@ pub fn client_tls(config: &Config) -> Result<ClientTls> {
             herd_wire::tls::ClientCertificates::Required { authority: authority.clone() }
         }
     };
-    let files =
-        TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone(), clients };
+    let files = TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone(), clients };
     let identity = TlsIdentity::load(&files).context("cannot load Herd's certificate")?;
     Ok(if tls.required { ClientTls::Required(identity) } else { ClientTls::Offered(identity) })
 }

@@ -27,10 +27,24 @@ const COPY_GID_PREFIX: &str = "herd_copy_";
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Payload {
     /// Transactions prepared under this name on these nodes, in one database.
-    Prepared { gid: String, nodes: Vec<NodeId>, database: Option<String> },
-    Alone { node: NodeId, transaction: String, changes: Vec<Change> },
-    Build { gid: String, nodes: Vec<NodeId>, undo: BTreeMap<NodeId, Vec<String>> },
-    Repeatable { nodes: Vec<NodeId> },
+    Prepared {
+        gid: String,
+        nodes: Vec<NodeId>,
+        database: Option<String>,
+    },
+    Alone {
+        node: NodeId,
+        transaction: String,
+        changes: Vec<Change>,
+    },
+    Build {
+        gid: String,
+        nodes: Vec<NodeId>,
+        undo: BTreeMap<NodeId, Vec<String>>,
+    },
+    Repeatable {
+        nodes: Vec<NodeId>,
+    },
 }
 
 pub struct LedgerJournal(Arc<Ledger>);
@@ -128,11 +142,7 @@ impl HerdDefinitions {
 }
 
 impl Definitions for HerdDefinitions {
-    fn resolve(
-        &self,
-        draft: Draft,
-        nodes: ClientNodes,
-    ) -> Boxed<'_, Result<Outcome, DefineError>> {
+    fn resolve(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Outcome, DefineError>> {
         Box::pin(async move { self.definer.resolve(&draft, &nodes).await })
     }
 
@@ -161,9 +171,7 @@ impl Decisions for LedgerDecisions {
     }
 
     fn commit<'a>(&'a self, decision: &'a Decision) -> copy::Boxed<'a, Result<(), ClientError>> {
-        Box::pin(async move {
-            self.0.decide(job_of(decision)?, None).await.map_err(not_durable)
-        })
+        Box::pin(async move { self.0.decide(job_of(decision)?, None).await.map_err(not_durable) })
     }
 
     fn close<'a>(&'a self, decision: &'a Decision, end: End) -> copy::Boxed<'a, ()> {
@@ -204,7 +212,13 @@ impl Jobs for LedgerJobs {
         jobs.into_iter()
             .map(|job| {
                 let state = job.state.as_str().to_owned();
-                [Some(job.id.to_string()), Some(job.kind), Some(state), Some(job.description), job.error]
+                [
+                    Some(job.id.to_string()),
+                    Some(job.kind),
+                    Some(state),
+                    Some(job.description),
+                    job.error,
+                ]
             })
             .collect()
     }

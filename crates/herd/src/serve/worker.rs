@@ -61,7 +61,10 @@ pub fn start(
     let lobby = Arc::new(Lobby::default());
     (0..config.listen.workers)
         .map(|index| {
-            let pools = Pools::new(share(&config.pool, config.listen.workers, index), gateway.paused.subscribe());
+            let pools = Pools::new(
+                share(&config.pool, config.listen.workers, index),
+                gateway.paused.subscribe(),
+            );
             for node in gateway.catalog().nodes() {
                 let known = config.nodes.iter().find(|known| known.name == node.name);
                 let address = match known {
@@ -138,12 +141,8 @@ async fn run(
             }
         };
         let guard = Counted::new(&clients);
-        let session = herd_session::serve(
-            Arc::clone(&worker),
-            Arc::clone(&lobby),
-            stream,
-            arrival.policy,
-        );
+        let session =
+            herd_session::serve(Arc::clone(&worker), Arc::clone(&lobby), stream, arrival.policy);
         tokio::spawn(async move {
             session.await;
             drop(guard);

@@ -29,6 +29,7 @@ fn healthy() -> Facts {
             ("app".to_owned(), Some("fingerprint".to_owned())),
             ("herd_control".to_owned(), Some("of n1".to_owned())),
         ])),
+        foreign_roles: Vec::new(),
         extensions: BTreeMap::from([("plpgsql".to_owned(), "1.0".to_owned())]),
     }
 }
@@ -118,6 +119,14 @@ fn hidden_verifiers_are_a_problem_only_without_listed_users() {
     listed.auth.users = vec![StaticUser { name: "app".to_owned(), password }];
     told(&verdict_with(&listed, vec![Ok(hidden())]), Level::Note, "only the users of auth.users");
     told(&verdict(vec![Ok(healthy()), Ok(hidden())]), Level::Note, "not compared");
+}
+
+#[test]
+fn roles_that_cannot_be_repaired_are_told_where_there_are_several_nodes() {
+    let foreign = || changed(|facts| facts.foreign_roles = vec!["app".to_owned()]);
+    assert_eq!(verdict(vec![Ok(foreign())]), []);
+    let several = verdict(vec![Ok(foreign()), Ok(foreign())]);
+    told(&several, Level::Note, "left prepared by app: see sql/002_repair_rights.sql");
 }
 
 #[test]

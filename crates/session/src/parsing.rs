@@ -1,0 +1,185 @@
+//! Statements of the extended protocol: understood for the client, prepared on the server it needs.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use herd_execute::Expected;
+use herd_node::StatementKey;
+use herd_plan::{Action, PreparedCommand, Query, Understood};
+use herd_types::{ClientError, SqlState};
+use herd_wire::message;
+
+use crate::batch::Meaning;
+use crate::inline;
+use crate::session::Session;
+use crate::statements::{ClientStatement, Origin, Statement};
+use crate::trouble::Trouble;
+
+impl Session {
+    /// Understands a statement; the unnamed one is often the same as last time.
+    pub(crate) fn client_statement(
+        &mut self,
+        name: &[u8],
+        sql: &[u8],
+        types: &[u32],
+    ) -> Result<Arc<ClientStatement>, Trouble> {
+        let made = self.circumstances();
+        if name.is_empty()
+            && let Ok(last) = self.statements.get(b"")
+            && last.text == sql
+            && matches!(&last.statement.origin, Origin::Protocol { types: known } if known == types)
+            && last.made == made
+        {
+            return Ok(last);
+        }
+        let understood = self.understand_one(sql, types)?;
+        let origin = Origin::Protocol { types: types.to_vec() };
+        let on_server = self.text_on_server(understood.as_ref(), sql);
+        let statement = self.worker.statements.lock().intern(&on_server, origin);
+        let text = match &on_server {
+            Cow::Borrowed(_) => statement.sql.clone(),
+            Cow::Owned(_) => Bytes::copy_from_slice(sql),
+        };
+        Ok(Arc::new(ClientStatement { statement, understood, text, made }))
+    }
+
+    /// What the server is given to parse: Herd's own relations as they are at this moment.
+    fn text_on_server<'a>(&self, understood: Option<&Understood>, sql: &'a [u8]) -> Cow<'a, [u8]> {
+        match understood.map(|understood| &understood.plan.action) {
+            Some(Action::Forward(forward)) if !forward.inline.is_empty() => {
+                let gateway = &self.worker.gateway;
+                Cow::Owned(inline::splice(sql, &forward.inline, gateway, &self.asker()))
+            }
+            Some(Action::CopyOut(copy)) => Cow::Owned(copy.text.clone()),
+            _ => Cow::Borrowed(sql),
+        }
+    }
+
+    fn understand_one(&self, sql: &[u8], types: &[u32]) -> Result<Option<Understood>, ClientError> {
+        match self.understand(sql, types)? {
+            Query::Empty => Ok(None),
+            Query::One(understood) => Ok(Some(understood)),
+            Query::Several(_) => Err(ClientError::error(
+                SqlState::SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement",
+            )),
+        }
+    }
+
+    /// The client's statement, understood under the circumstances of this moment.
+    pub(crate) fn current_statement(
+        &mut self,
+        name: &[u8],
+    ) -> Result<Arc<ClientStatement>, ClientError> {
+        let known = self.statements.get(name)?;
+        let made = self.circumstances();
+        if known.made == made && !known.has_inlined_rows() {
+            return Ok(known);
+        }
+        let understood = self.understand_one(&known.text, known.statement.origin.types())?;
+        let understood = understood.map(body_of_prepare);
+        let text = known.text.clone();
+        let statement = match self.text_on_server(understood.as_ref(), &text) {
+            Cow::Borrowed(_) => Arc::clone(&known.statement),
+            Cow::Owned(sql) => {
+                self.worker.statements.lock().intern(&sql, known.statement.origin.clone())
+            }
+        };
+        let renewed = Arc::new(ClientStatement { statement, understood, text, made });
+        self.statements.replace(name, Arc::clone(&renewed));
+        Ok(renewed)
+    }
+
+    /// Prepares the statement on the current link, and says so to the client if it is waiting to
+    /// hear it.
+    pub(crate) fn announce(&mut self, statement: &ClientStatement) {
+        match self.batch.pending.take() {
+            None => self.prepare_hidden(&statement.statement),
+            Some(pending) => {
+                if self.is_prepared_here(&statement.statement) {
+                    self.answer(&message::PARSE_COMPLETE);
+                } else {
+                    self.send_parse(&statement.statement, Some(pending.name));
+                }
+            }
+        }
+    }
+
+    /// A Parse that nothing in this batch binds is sent to a node that can judge it.
+    pub(crate) async fn resolve_pending(&mut self) -> Result<(), Trouble> {
+        let Some(pending) = &self.batch.pending else { return Ok(()) };
+        let statement = Arc::clone(&pending.statement);
+        if self.runs_in_herd(&statement) {
+            self.batch.pending = None;
+            self.answer(&message::PARSE_COMPLETE);
+            return Ok(());
+        }
+        self.attach_any().await?;
+        self.announce(&statement);
+        Ok(())
+    }
+
+    /// Any node knows the tables: the one at hand, else home.
+    pub(crate) async fn attach_any(&mut self) -> Result<(), Trouble> {
+        let node = self.node_for_settings();
+        self.attach(node).await
+    }
+
+    pub(crate) fn is_prepared_here(&mut self, statement: &Statement) -> bool {
+        let link = self.links.current.as_mut();
+        link.is_some_and(|link| link.lease.connection().prepared.touch(statement.key))
+    }
+
+    /// Makes sure that the current link has the statement, unseen by the client.
+    pub(crate) fn prepare_hidden(&mut self, statement: &Statement) {
+        if !self.is_prepared_here(statement) {
+            self.send_parse(statement, None);
+        }
+    }
+
+    /// Counts a statement among those of the current link; the one that has to go is closed.
+    pub(crate) fn make_room(&mut self, key: StatementKey) {
+        let Some(link) = &mut self.links.current else { return };
+        if let Some(evicted) = link.lease.connection().prepared.insert(key) {
+            let name = evicted.server_name();
+            message::close_statement(&mut self.exchange.out, name.as_bytes());
+            let closed = Expected::Single { tag: b'3', hidden: true, token: None };
+            self.exchange.replies.expect(closed);
+        }
+    }
+
+    fn send_parse(&mut self, statement: &Statement, client_name: Option<Vec<u8>>) {
+        self.make_room(statement.key);
+        let out = &mut self.exchange.out;
+        let replies = &mut self.exchange.replies;
+        let hidden = client_name.is_none();
+        let meaning = Meaning::Parsed { key: statement.key, client_name };
+        let token = Some(self.batch.mean(meaning));
+        match &statement.origin {
+            Origin::Protocol { types } => {
+                let name = statement.key.server_name();
+                message::parse(out, name.as_bytes(), &statement.sql, types);
+                replies.expect(Expected::Single { tag: b'1', hidden, token });
+            }
+            Origin::Sql { .. } => {
+                message::parse(out, b"", &statement.sql, &[]);
+                message::bind_plain(out, b"", b"");
+                message::execute(out, b"", 0);
+                replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
+                replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
+                replies.expect(Expected::Execute { hidden: true, token });
+            }
+        }
+    }
+}
+
+/// A statement prepared in SQL is planned as what stands after AS.
+fn body_of_prepare(understood: Understood) -> Understood {
+    match &understood.plan.action {
+        Action::Prepared(PreparedCommand::Prepare { body, .. }) => {
+            Understood { plan: Arc::clone(body), slots: understood.slots }
+        }
+        _ => understood,
+    }
+}
