@@ -1,12 +1,14 @@
 //! How a fragmented table is cut, and where the pieces lie.
 
+use std::ops::Bound;
+
 use herd_types::{FamilyId, FragmentId, NodeId, TableId};
 use serde::{Deserialize, Serialize};
 
 use crate::bound::ParsedBound;
 use crate::limits::FRAGMENTS_PER_TABLE_MAX;
 use crate::router::{Conflict, Router};
-use crate::{Bound, CatalogError, KeyColumn, KeyType, KeyValue, Method, TableName};
+use crate::{CatalogError, KeyColumn, KeyType, KeyValue, Method, TableName};
 
 /// How a fragmented table is cut, and where the pieces lie. Its bounds have been checked, and
 /// never overlap.
@@ -29,7 +31,7 @@ pub struct Fragment {
     /// The partition's own name on the node.
     pub name: TableName,
     /// In canonical spelling.
-    pub bound: Bound,
+    pub bound: crate::Bound,
     pub primary: NodeId,
     pub epoch: u64,
 }
@@ -82,6 +84,18 @@ impl Fragmentation {
         self.router.find(key).map(|position| &self.fragments[position])
     }
 
+    /// The fragments that may hold keys whose first column lies between `low` and `high`, as far
+    /// as ranges tell; for other methods, all fragments.
+    pub fn fragments_between(
+        &self,
+        low: Bound<&KeyValue>,
+        high: Bound<&KeyValue>,
+    ) -> impl Iterator<Item = &Fragment> {
+        let positions = self.router.between(low, high);
+        let all = || (0..self.fragments.len()).collect();
+        positions.unwrap_or_else(all).into_iter().map(|position| &self.fragments[position])
+    }
+
     /// The nodes that hold fragments, ascending.
     #[must_use]
     pub fn nodes(&self) -> &[NodeId] {
@@ -128,7 +142,7 @@ impl FragmentationRecord {
         &mut self,
         table: TableId,
         name: TableName,
-        bound: Bound,
+        bound: crate::Bound,
         primary: NodeId,
     ) -> Result<FragmentId, CatalogError> {
         if self.fragments.len() >= FRAGMENTS_PER_TABLE_MAX {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::Bound;
 
 use crate::bound::{ParsedBound, ParsedLimit};
 use crate::hash::partition_hash;
@@ -72,6 +73,19 @@ impl Router {
             Router::Range(range) => range.find(key),
         }
         .map(usize::from)
+    }
+
+    /// The positions of the fragments that may hold keys whose first column lies between `low`
+    /// and `high`. `None`: bounds of this method tell nothing of that.
+    pub(crate) fn between(
+        &self,
+        low: Bound<&KeyValue>,
+        high: Bound<&KeyValue>,
+    ) -> Option<Vec<usize>> {
+        match self {
+            Router::Range(range) => Some(range.between(low, high)),
+            Router::Hash(_) | Router::List(_) => None,
+        }
     }
 }
 
@@ -169,6 +183,45 @@ impl RangeRouter {
             Some(range) if compare(key, &range.to).is_lt() => Some(range.position),
             _ => self.default,
         }
+    }
+
+    fn between(&self, low: Bound<&KeyValue>, high: Bound<&KeyValue>) -> Vec<usize> {
+        let meets = |range: &&Range| range.reaches_down_to(high) && range.reaches_up_to(low);
+        let ranges = self.ranges.iter().filter(meets).map(|range| range.position);
+        ranges.chain(self.default).map(usize::from).collect()
+    }
+}
+
+impl Range {
+    /// Whether it may hold values that are low enough. With more columns in the key, values of
+    /// the first that are equal to its limit's may be on either side.
+    fn reaches_down_to(&self, high: Bound<&KeyValue>) -> bool {
+        match high {
+            Bound::Unbounded => true,
+            Bound::Included(high) => compare_first(high, &self.from).is_ge(),
+            Bound::Excluded(high) => compare_first(high, &self.from).is_gt(),
+        }
+    }
+
+    fn reaches_up_to(&self, low: Bound<&KeyValue>) -> bool {
+        match low {
+            Bound::Unbounded => true,
+            Bound::Included(low) | Bound::Excluded(low) => match compare_first(low, &self.to) {
+                Ordering::Less => true,
+                Ordering::Equal => self.to.len() > 1,
+                Ordering::Greater => false,
+            },
+        }
+    }
+}
+
+/// Where a value of the first column lies relative to the first column of a limit.
+fn compare_first(value: &KeyValue, limits: &[ParsedLimit]) -> Ordering {
+    match limits.first() {
+        Some(ParsedLimit::MinValue) => Ordering::Greater,
+        Some(ParsedLimit::MaxValue) => Ordering::Less,
+        Some(ParsedLimit::Value(limit)) => value.cmp(limit),
+        None => Ordering::Equal,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Values in, values out: no sockets, no clock, no randomness. `parse` is the only module that
 //! names sqlparser, and nothing is ever rendered back through `Display`.
 
+mod analyse;
 mod arguments;
 mod cache;
 mod copy;
@@ -14,11 +15,14 @@ mod fixture;
 pub mod lex;
 mod named;
 mod normalise;
+mod parse;
 mod planner;
 mod readable;
+mod route;
 mod several;
 mod shape;
 pub mod split;
+mod statement;
 mod utility;
 mod values;
 
@@ -26,6 +30,7 @@ pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
 pub use planner::{Context, Part, Planner, Query, Understood};
 pub use readable::check_setting;
+pub use route::{KeyConstant, Needs, Place, Source};
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,

@@ -12,7 +12,7 @@ use crate::lex::{self, Kind, Token};
 use crate::normalise::{self, Normaliser, Reading};
 use crate::several::Names;
 use crate::split::split;
-use crate::{Action, Effects, Plan, PreparedCommand, Slots, effects, named, utility};
+use crate::{Action, Effects, Plan, PreparedCommand, Slots, analyse, effects, utility};
 
 /// What a statement's meaning depends on besides its text.
 #[derive(Clone, Copy)]
@@ -214,7 +214,7 @@ pub(crate) fn query(
         return Ok(None);
     }
     let slots = normalise::slots(sql, tokens);
-    let mut plan = named::home_only(sql, tokens, context)?;
+    let mut plan = analyse::understand(sql, tokens, &slots, context)?;
     plan.effects = plan.effects.and(effects::of_statement(sql, tokens, context));
     Ok(Some(Meaning { plan, slots }))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use herd_types::NodeId;
 
 use crate::ddl::Draft;
-use crate::{Arguments, CopyIn};
+use crate::{Arguments, CopyIn, Needs};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub enum Target {
     Everywhere,
     /// This node has all fragments of the tables named.
     Node(NodeId),
+    /// The node that has all of this, which values tell.
+    Needs(Needs),
     /// Where the transaction already is, home if it is nowhere yet; and there it stays. For
     /// DECLARE and FETCH, and for whatever the node is to refuse in its own words.
     Current,

@@ -145,7 +145,7 @@ fn empty_and_several() {
     check(
         "; select 1;",
         expect![[r#"
-            Home, slots 1
+            Neutral, slots 1
         "#]],
     );
     check(
@@ -163,7 +163,7 @@ fn empty_and_several() {
     check(
         "((select 1))",
         expect![[r#"
-            Home, slots 1
+            Neutral, slots 1
         "#]],
     );
 }
@@ -174,11 +174,11 @@ fn a_part_that_is_refused_leaves_the_others() {
         "select 1; lock users; select 2",
         expect![[r#"
             select 1
-              Home, slots 1
+              Neutral, slots 1
             lock users
               0A000: LOCK cannot be used with fragmented table "users" at 6
             select 2
-              Home, slots 2
+              Neutral, slots 2
         "#]],
     );
 }

@@ -397,9 +397,9 @@ fn prepared_statements() {
          DEALLOCATE \"all\"",
         expect![[r#"
             PREPARE p AS SELECT 1
-                prepare p at 8..9 [] as (Home), slots 1
+                prepare p at 8..9 [] as (Neutral), slots 1
             PREPARE "P" (int, timestamp(3) with time zone, pg_catalog.text, mood, int[]) AS SELECT $1, 'x'
-                prepare P at 8..11 [23, 1184, 25, 4294967295, 4294967295] as (Home), slots 'x'
+                prepare P at 8..11 [23, 1184, 25, 4294967295, 4294967295] as (Neutral), slots 'x'
             PREPARE p (int)
                 Home
             EXECUTE p
@@ -440,7 +440,7 @@ fn cursors_stay_where_they_are_declared() {
             DECLARE c CURSOR FOR SELECT * FROM t WHERE a = 5
                 Home, slots 5
             DECLARE c NO SCROLL BINARY CURSOR WITH HOLD FOR VALUES (1)
-                Home, pins for WITH HOLD cursor, slots 1
+                Current, pins for WITH HOLD cursor, slots 1
             DECLARE c INSENSITIVE SCROLL CURSOR WITHOUT HOLD FOR TABLE t
                 Home
             FETCH 5 FROM c
@@ -563,15 +563,15 @@ fn explain_goes_where_its_statement_goes() {
             EXPLAIN (ANALYZE off) SELECT pg_advisory_lock(1)
                 Home, slots 1
             EXPLAIN (SELECT 1)
-                Home, slots 1
+                Neutral, slots 1
             EXPLAIN DECLARE c CURSOR FOR SELECT 1
-                Home, slots 1
+                Current, slots 1
             EXPLAIN CREATE TABLE x AS SELECT 1
                 Home
             EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1
                 Home, pins for temporary table
             EXPLAIN (HERD) SELECT 1
-                explain 15..23 (Home), slots 1
+                explain 15..23 (Neutral), slots 1
             EXPLAIN (HERD) BEGIN
                 explain 15..20 (Transaction(Begin))
             EXPLAIN (HERD, ANALYZE) SELECT 1
