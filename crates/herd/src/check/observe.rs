@@ -36,7 +36,7 @@ pub struct Facts {
     pub collation: Collation,
     pub databases: Vec<String>,
     pub verifiers: Verifiers,
-    /// Roles that may log in and that the control account may not become.
+    /// Roles that may log in, no superusers, and that the control account may not become.
     pub foreign_roles: Vec<String>,
     /// Name to version, in the control database.
     pub extensions: BTreeMap<String, String>,
@@ -201,8 +201,8 @@ const MAY_READ: &str = "SELECT \
 fn foreign_roles(version_number: i32) -> String {
     let right = if version_number >= 160_000 { "SET" } else { "MEMBER" };
     format!(
-        "SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolcanlogin \
-         AND NOT pg_catalog.pg_has_role(current_user, oid, '{right}') ORDER BY 1"
+        "SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles \
+         WHERE rolcanlogin AND NOT rolsuper AND NOT pg_catalog.pg_has_role(current_user, oid, '{right}') ORDER BY 1"
     )
 }
 
