@@ -75,9 +75,11 @@ def engine(endpoint: Endpoint, schema: str, request: pytest.FixtureRequest) -> I
         connection.cursor().execute(f"SET search_path TO {schema}")
         connection.autocommit = before
 
-    Base.metadata.create_all(made)
+    # Definitions that concern every node of a herd are transactions of their own.
+    defining = made.execution_options(isolation_level="AUTOCOMMIT")
+    Base.metadata.create_all(defining)
     yield made
-    Base.metadata.drop_all(made)
+    Base.metadata.drop_all(defining)
     made.dispose()
 
 
@@ -183,14 +185,16 @@ def test_two_phase_transaction(engine: Engine) -> None:
 async def test_async_engine_over_asyncpg(endpoint: Endpoint, schema: str) -> None:
     settings = {"server_settings": {"search_path": schema}}
     engine = create_async_engine(endpoint.url("postgresql+asyncpg"), connect_args=settings)
-    async with engine.begin() as connection:
+    defining = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with defining.connect() as connection:
         await connection.run_sync(Base.metadata.create_all)
+    async with engine.begin() as connection:
         await connection.execute(insert(Author).values(name="z", kind="guest", tags=["t"], extra={"a": 1}))
     async with engine.connect() as connection:
         row = (await connection.execute(select(Author.name, Author.tags, Author.extra))).one()
         assert tuple(row) == ("z", ["t"], {"a": 1})
         now = await connection.scalar(text("SELECT now()"))
         assert abs((datetime.now(UTC) - now).total_seconds()) < 60
-    async with engine.begin() as connection:
+    async with defining.connect() as connection:
         await connection.run_sync(Base.metadata.drop_all)
     await engine.dispose()
