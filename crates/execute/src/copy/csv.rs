@@ -3,7 +3,25 @@
 use herd_plan::CsvFormat;
 use memchr::memchr2;
 
-use super::fields::Field;
+use super::fields::{Field, between_delimiters};
+
+/// As [`field`], of a row without a quote.
+#[inline]
+pub(super) fn plain_field<'a>(
+    format: &'a CsvFormat,
+    row: &'a [u8],
+    index: usize,
+) -> Option<Field<'a>> {
+    let raw = between_delimiters(format.delimiter, row, index)?;
+    let value = if raw == format.null {
+        Field::Null
+    } else if format.default.as_deref() == Some(raw) {
+        Field::Default
+    } else {
+        Field::Value(raw)
+    };
+    Some(forced(format, index, value))
+}
 
 /// The `index`-th field of `row`, which has no newline at its end. `None` when the row has fewer,
 /// or a quote is never closed.

@@ -1,6 +1,6 @@
 //! Reads the key of a row: fields in, values in the order of the table's key out.
 
-use herd_catalog::{KeyColumn, KeyError, KeyValue, Table};
+use herd_catalog::{KeyColumn, KeyError, KeyValue, Modifier, Table};
 use herd_plan::CopyFormat;
 use smallvec::SmallVec;
 
@@ -61,16 +61,22 @@ impl KeyReader {
         }
     }
 
-    /// The key of `row`, which has no newline at its end.
+    /// The key of `row`, which has no newline at its end; see [`field`] for `plain`.
     #[inline]
     pub(super) fn read(
         &mut self,
         format: &CopyFormat,
         row: &[u8],
+        plain: bool,
     ) -> Result<RowKey<'_>, StreamError> {
         self.values.clear();
         for source in &self.sources {
-            match source.read(format, row, self.encoding, &mut self.scratch) {
+            let Some(index) = source.field else {
+                self.values.push(None);
+                continue;
+            };
+            let field = field(format, row, index, plain, &mut self.scratch);
+            match source.read(format, field, self.encoding) {
                 Ok(value) => self.values.push(value),
                 Err(Unread::Broken) => return Ok(RowKey::Broken),
                 Err(Unread::Refused(error)) => return Err(error),
@@ -92,12 +98,10 @@ impl KeySource {
     fn read(
         &self,
         format: &CopyFormat,
-        row: &[u8],
+        field: Option<Field<'_>>,
         encoding: StreamEncoding,
-        scratch: &mut Vec<u8>,
     ) -> Result<Option<KeyValue>, Unread> {
-        let Some(index) = self.field else { return Ok(None) };
-        let bytes = match field(format, row, index, scratch).ok_or(Unread::Broken)? {
+        let bytes = match field.ok_or(Unread::Broken)? {
             Field::Null => return Ok(None),
             Field::Default if self.has_default => {
                 return Err(Unread::Refused(StreamError::KeyDefault { column: self.name.clone() }));
@@ -124,6 +128,9 @@ impl KeySource {
             CopyFormat::Text(_) | CopyFormat::Csv(_) => self.column.key_type.from_text(bytes),
             CopyFormat::Binary => self.column.key_type.from_binary(OWN_TYPE, bytes),
         };
-        self.column.store(value?)
+        match self.column.modifier {
+            Modifier::None => value,
+            modifier => modifier.store(value?),
+        }
     }
 }

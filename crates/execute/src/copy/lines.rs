@@ -48,52 +48,75 @@ enum State {
     AfterCr,
 }
 
+/// The end of a line, where it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How many bytes of the chunk belong to it.
+    pub end: usize,
+    pub newline: Newline,
+    /// There is no backslash in it, or in CSV no quote: its fields are as they look.
+    pub plain: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct LineFinder {
     style: Style,
     newline: Newline,
     state: State,
+    /// Of the unfinished row.
+    plain: bool,
 }
 
 impl LineFinder {
     pub(super) fn new(style: Style) -> LineFinder {
-        LineFinder { style, newline: Newline::Unknown, state: State::Plain }
+        LineFinder { style, newline: Newline::Unknown, state: State::Plain, plain: true }
     }
 
-    pub(super) fn newline(&self) -> Newline {
-        self.newline
-    }
-
-    /// How many bytes at the start of `data` complete the current row; `None` when all of them
-    /// belong to it and it goes on.
+    /// Where the current row ends; `None` when all of `data` belongs to it and it goes on.
     #[inline]
-    pub(super) fn find(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError> {
+    pub(super) fn find(&mut self, data: &[u8]) -> Result<Option<Line>, StreamError> {
         if data.is_empty() {
             return Ok(None);
         }
-        if self.state == State::AfterCr {
-            self.state = State::Plain;
-            return self.after_cr(data, 0).map(Some);
-        }
-        match self.style {
-            Style::Text => self.find_text(data),
-            Style::Csv { quote, escape } => self.find_csv(data, quote, escape),
-        }
+        let end = match (self.state, self.style) {
+            (State::AfterCr, _) => {
+                self.state = State::Plain;
+                Some(self.after_cr(data, 0)?)
+            }
+            (_, Style::Text) => self.find_text(data)?,
+            (_, Style::Csv { quote, escape }) => self.find_csv(data, quote, escape)?,
+        };
+        Ok(end.map(|end| {
+            let plain = std::mem::replace(&mut self.plain, true);
+            Line { end, newline: self.newline, plain }
+        }))
     }
 
-    /// The stream ends here: the newline of its unfinished row, `Unknown` if it has none.
-    pub(super) fn finish(&mut self) -> Result<Newline, StreamError> {
-        if self.state != State::AfterCr {
-            return Ok(Newline::Unknown);
+    /// The stream ends here, with a row of `bytes` that has no newline, or one that could have
+    /// become longer.
+    pub(super) fn finish(&mut self, bytes: usize) -> Result<Line, StreamError> {
+        let mut line = Line { end: bytes, newline: Newline::Unknown, plain: self.plain };
+        if self.state == State::AfterCr {
+            self.state = State::Plain;
+            self.after_cr(&[], 0)?;
+            line.newline = self.newline;
         }
-        self.state = State::Plain;
-        self.after_cr(&[], 0)?;
-        Ok(self.newline)
+        Ok(line)
     }
 
     fn find_text(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError> {
         let first_is_escaped = self.state == State::Escaped;
         let mut from = 0;
+        if self.plain {
+            let Some(at) = memchr3(b'\n', b'\r', b'\\', data) else {
+                return Ok(None);
+            };
+            if data[at] != b'\\' {
+                return self.end_at(data, at);
+            }
+            self.plain = false;
+            from = at;
+        }
         while let Some(found) = memchr2(b'\n', b'\r', &data[from..]) {
             let at = from + found;
             if !is_escaped(data, at, first_is_escaped) {
@@ -135,6 +158,7 @@ impl LineFinder {
                 return self.end_at(data, at);
             }
             self.state = State::Quoted;
+            self.plain = false;
             from = at + 1;
         }
     }

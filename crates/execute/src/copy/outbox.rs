@@ -108,10 +108,14 @@ mod tests {
         rows
     }
 
+    fn row() -> impl Strategy<Value = Vec<u8>> {
+        (1..20_000_usize, any::<u8>()).prop_map(|(length, byte)| vec![byte; length])
+    }
+
     proptest! {
         #[test]
         fn rows_arrive_in_order_however_much_is_sent_at_once(
-            rows in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20_000), 0..12),
+            rows in prop::collection::vec(row(), 0..12),
             steps in prop::collection::vec(1..40_000_usize, 0..20),
         ) {
             let mut outbox = Outbox::default();
@@ -130,7 +134,7 @@ mod tests {
 
         #[test]
         fn a_failing_copy_still_ends_its_last_frame(
-            rows in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20_000), 1..8),
+            rows in prop::collection::vec(row(), 1..8),
             part in any::<prop::sample::Index>(),
         ) {
             let mut outbox = Outbox::default();

@@ -10,7 +10,7 @@ use super::StreamError;
 use super::binary::{Part, TupleFinder};
 use super::key::KeyReader;
 use super::limits::ROW_BYTES_MAX;
-use super::lines::{LineFinder, Newline, Style};
+use super::lines::{Line, LineFinder, Newline, Style};
 use super::text;
 
 const END_MARKER: &[u8] = b"\\.";
@@ -73,7 +73,7 @@ enum Stage {
 /// A part of the stream that is complete.
 #[derive(Clone, Copy, Debug)]
 enum Found {
-    Line(Newline),
+    Line(Line),
     Tuple(Part),
 }
 
@@ -147,8 +147,8 @@ impl RowSplitter {
         let rest = std::mem::take(&mut self.carried);
         match &mut self.finder {
             Finder::Lines(finder) => {
-                let newline = finder.finish().map_err(|error| self.in_next_line(&error))?;
-                self.line(&rest, newline, sink)
+                let line = finder.finish(rest.len()).map_err(|error| self.in_next_line(&error))?;
+                self.line(&rest, line, sink)
             }
             Finder::Tuples(_) => {
                 self.line += 1;
@@ -173,11 +173,11 @@ impl RowSplitter {
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         match found {
-            Found::Line(newline) => self.line(bytes, newline, sink),
+            Found::Line(line) => self.line(bytes, line, sink),
             Found::Tuple(Part::Head | Part::Trailer) => sink(Piece::ForAll(bytes)),
             Found::Tuple(Part::Row) => {
                 self.line += 1;
-                self.row(bytes, bytes, sink)
+                self.row(bytes, bytes, true, sink)
             }
         }
     }
@@ -185,7 +185,7 @@ impl RowSplitter {
     fn line(
         &mut self,
         bytes: &[u8],
-        newline: Newline,
+        Line { newline, plain, .. }: Line,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let content = &bytes[..bytes.len() - newline.bytes()];
@@ -196,10 +196,11 @@ impl RowSplitter {
         }
         match &self.format {
             CopyFormat::Text(_) => {
-                if text::has_end_marker(content) {
+                if !plain && text::has_end_marker(content) {
                     return Err(StreamError::EndMarkerNotAlone.at_line(&self.table, self.line));
                 }
             }
+            CopyFormat::Csv(_) if plain => {}
             CopyFormat::Csv(_) => {
                 let ending = if newline == Newline::Lf { b'\n' } else { b'\r' };
                 self.line += memchr::memchr_iter(ending, content).count() as u64;
@@ -210,7 +211,7 @@ impl RowSplitter {
             self.stage = Stage::Rows;
             return sink(Piece::ForAll(bytes));
         }
-        self.row(bytes, content, sink)
+        self.row(bytes, content, plain, sink)
     }
 
     #[inline]
@@ -218,10 +219,11 @@ impl RowSplitter {
         &mut self,
         bytes: &[u8],
         content: &[u8],
+        plain: bool,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let line = self.line;
-        match self.key.read(&self.format, content) {
+        match self.key.read(&self.format, content, plain) {
             Ok(key) => sink(Piece::Row(Row { bytes, key, line })),
             Err(error) => Err(error.at_line(&self.table, line)),
         }
@@ -238,8 +240,8 @@ impl Finder {
     fn find(&mut self, data: &[u8]) -> Result<Option<(Found, usize)>, StreamError> {
         match self {
             Finder::Lines(lines) => {
-                let end = lines.find(data)?;
-                Ok(end.map(|end| (Found::Line(lines.newline()), end)))
+                let line = lines.find(data)?;
+                Ok(line.map(|line| (Found::Line(line), line.end)))
             }
             Finder::Tuples(tuples) => {
                 let part = tuples.find(data)?;

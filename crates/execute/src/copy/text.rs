@@ -3,10 +3,20 @@
 use herd_plan::TextFormat;
 use memchr::{memchr, memchr2};
 
-use super::fields::Field;
+use super::fields::{Field, between_delimiters};
+
+/// As [`field`], of a row without a backslash.
+#[inline]
+pub(super) fn plain_field<'a>(
+    format: &TextFormat,
+    row: &'a [u8],
+    index: usize,
+) -> Option<Field<'a>> {
+    let raw = between_delimiters(format.delimiter, row, index)?;
+    Some(marker(format, raw).unwrap_or(Field::Value(raw)))
+}
 
 /// The `index`-th field of `row`, which has no newline at its end. `None` when the row has fewer.
-#[inline]
 pub(super) fn field<'a>(
     format: &TextFormat,
     row: &'a [u8],
@@ -14,11 +24,8 @@ pub(super) fn field<'a>(
     scratch: &'a mut Vec<u8>,
 ) -> Option<Field<'a>> {
     let raw = raw_field(format.delimiter, row, index)?;
-    if raw == format.null {
-        return Some(Field::Null);
-    }
-    if format.default.as_deref() == Some(raw) {
-        return Some(Field::Default);
+    if let Some(marker) = marker(format, raw) {
+        return Some(marker);
     }
     if memchr(b'\\', raw).is_none() {
         return Some(Field::Value(raw));
@@ -27,8 +34,17 @@ pub(super) fn field<'a>(
     Some(Field::Value(scratch))
 }
 
+fn marker(format: &TextFormat, raw: &[u8]) -> Option<Field<'static>> {
+    if raw == format.null {
+        Some(Field::Null)
+    } else if format.default.as_deref() == Some(raw) {
+        Some(Field::Default)
+    } else {
+        None
+    }
+}
+
 /// Whether `row` contains an end-of-copy marker.
-#[inline]
 pub(super) fn has_end_marker(row: &[u8]) -> bool {
     let mut from = 0;
     while let Some(found) = row.get(from..).and_then(|rest| memchr(b'\\', rest)) {

@@ -232,14 +232,14 @@ pub async fn connect() -> (ClientConnection, Talker) {
 /// Decisions in memory, and what became of them.
 pub struct Recorder {
     log: Mutex<Vec<String>>,
-    pub name: String,
+    pub gid: String,
     pub refuses_commit: bool,
 }
 
 impl Recorder {
     fn new(database: &str) -> Recorder {
-        let name = format!("herd_{database}");
-        Recorder { log: Mutex::default(), name, refuses_commit: false }
+        let gid = format!("herd_{database}");
+        Recorder { log: Mutex::default(), gid, refuses_commit: false }
     }
 
     fn note(&self, what: String) {
@@ -254,7 +254,7 @@ impl Recorder {
 impl Decisions for Recorder {
     fn open(&self, _intent: Intent) -> Boxed<'_, Result<Decision, ClientError>> {
         self.note("open".into());
-        Box::pin(async move { Ok(Decision { name: self.name.clone() }) })
+        Box::pin(async move { Ok(Decision { gid: self.gid.clone() }) })
     }
 
     fn commit<'a>(&'a self, _decision: &'a Decision) -> Boxed<'a, Result<(), ClientError>> {

@@ -201,7 +201,7 @@ async fn a_decision_that_may_be_lost_is_left_to_be_repaired() {
     assert_eq!(bed.rows(), 0);
     let prepared =
         bed.everywhere("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()");
-    assert_eq!(prepared, [1, 2, 3].map(|node| format!("{}_{node}", bed.decisions.name)));
+    assert_eq!(prepared, vec![bed.decisions.gid.clone(); usize::from(NODES)]);
 }
 
 #[tokio::test]
