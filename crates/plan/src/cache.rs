@@ -70,6 +70,8 @@ impl Weighter<Box<[u8]>, Cached> for ByBytes {
 /// Numbers for contexts, so that a key holds eight bytes instead of a search_path.
 struct Contexts {
     numbers: Cache<KnownContext, u64>,
+    /// The one that was asked for last, and most often is next.
+    current: Option<(KnownContext, u64)>,
     last_number: u64,
 }
 
@@ -82,22 +84,24 @@ struct KnownContext {
 
 impl Contexts {
     fn new() -> Contexts {
-        Contexts { numbers: Cache::new(CONTEXTS_MAX), last_number: 0 }
+        Contexts { numbers: Cache::new(CONTEXTS_MAX), current: None, last_number: 0 }
     }
 
     fn number(&mut self, context: &Context<'_>) -> u64 {
         let part = ContextPart::of(context);
-        if let Some(&number) = self.numbers.get(&part) {
-            return number;
+        match &self.current {
+            Some((current, number)) if part.equivalent(current) => *number,
+            _ => self.find(&part),
         }
-        self.last_number += 1;
-        let known = KnownContext {
-            catalog_version: part.catalog_version,
-            search_path: part.search_path.clone(),
-            auto_fragment: part.auto_fragment.map(str::to_owned),
-        };
-        self.numbers.insert(known, self.last_number);
-        self.last_number
+    }
+
+    fn find(&mut self, part: &ContextPart<'_>) -> u64 {
+        let number = self.numbers.get(part).copied().unwrap_or(self.last_number + 1);
+        self.last_number = self.last_number.max(number);
+        let known = part.to_known();
+        self.numbers.insert(known.clone(), number);
+        self.current = Some((known, number));
+        number
     }
 }
 
@@ -115,6 +119,16 @@ impl<'a> ContextPart<'a> {
             catalog_version: context.catalog.version(),
             search_path: context.search_path,
             auto_fragment: context.auto_fragment,
+        }
+    }
+}
+
+impl ContextPart<'_> {
+    fn to_known(&self) -> KnownContext {
+        KnownContext {
+            catalog_version: self.catalog_version,
+            search_path: self.search_path.clone(),
+            auto_fragment: self.auto_fragment.map(str::to_owned),
         }
     }
 }

@@ -1,18 +1,18 @@
 //! One pass over a text: its literals, and a key that it shares with all texts that differ from
 //! it in nothing else.
 //!
-//! The key of a query is its tokens, a blank after each, with a mark that no token can hold in
-//! the place of a literal. Read again, the key gives the same tokens, so two texts with one key
-//! differ in white space, comments and the values of literals only. The key of any other
-//! statement is its very text.
+//! The key of a query is its text, with a mark that no token can hold in the place of each
+//! literal, and a single blank in the place of longer white space and of comments. Read again,
+//! the key gives the same tokens, so two texts with one key differ in blanks, comments and the
+//! values of literals only. The key of any other statement is its very text.
 
 use crate::lex::{Kind, LexError, Lexer, Token};
 use crate::values::Slots;
 
 /// Literals that a shared plan can have; a longer list is planned for itself.
 pub(crate) const SLOTS_MAX: usize = 256;
-/// A longer key is not worth keeping.
-const KEY_BYTES_MAX: usize = 32 * 1024;
+/// Longer texts are planned for themselves, too.
+const QUERY_BYTES_MAX: usize = 32 * 1024;
 /// The same for statements that are no queries: each text is its own key.
 const UTILITY_BYTES_MAX: usize = 1024;
 /// Begins no token, so that it stands for nothing but a literal.
@@ -29,37 +29,39 @@ pub(crate) struct Normaliser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     Empty,
-    Query {
-        keyed: bool,
-    },
-    Utility {
-        keyed: bool,
-    },
-    /// It has semicolons before its end.
-    Semicolons,
+    Query,
+    Utility,
+    /// It has semicolons before its end, or is too long to be kept.
+    Unkeyed,
 }
 
 impl Normaliser {
     /// Reads `sql` and appends its key to what `self.key` holds already.
     pub(crate) fn read(&mut self, sql: &[u8]) -> Result<Reading, LexError> {
         self.slots.clear();
+        if sql.len() > QUERY_BYTES_MAX {
+            return Ok(Reading::Unkeyed);
+        }
         let mut lexer = Lexer::new(sql);
         let mut slotting = Slotting::default();
-        let mut first = lexer.next_token()?;
-        if first.is_none() {
+        let Some(mut first) = lexer.next_token()? else {
             return Ok(Reading::Empty);
-        }
-        while let Some(parenthesis) = first.filter(|token| token.kind == Kind::LeftParen) {
-            self.take(parenthesis, sql, &mut slotting);
-            first = lexer.next_token()?;
-        }
-        match first {
-            Some(first) if first.kind == Kind::Semicolon => Ok(Reading::Semicolons),
-            Some(first) if starts_query(first, sql) => {
-                self.take(first, sql, &mut slotting);
-                self.read_query(lexer, sql, slotting)
+        };
+        let start = first.start as usize;
+        while first.kind == Kind::LeftParen {
+            slotting.is_slot(first, sql);
+            match lexer.next_token()? {
+                Some(next) => first = next,
+                None => break,
             }
-            _ => self.read_utility(lexer, sql),
+        }
+        if first.kind == Kind::Semicolon {
+            Ok(Reading::Unkeyed)
+        } else if starts_query(first, sql) {
+            let copied = Copied { from: start, to: first.end as usize };
+            self.read_query(lexer, sql, slotting, copied)
+        } else {
+            self.read_utility(lexer, sql)
         }
     }
 
@@ -68,44 +70,55 @@ impl Normaliser {
         mut lexer: Lexer<'_>,
         sql: &[u8],
         mut slotting: Slotting,
+        mut copied: Copied,
     ) -> Result<Reading, LexError> {
-        let mut keyed = true;
         while let Some(token) = lexer.next_token()? {
+            let (start, end) = (token.start as usize, token.end as usize);
             if token.kind == Kind::Semicolon {
-                let last = only_semicolons_follow(&mut lexer)?;
-                return Ok(if last { Reading::Query { keyed } } else { Reading::Semicolons });
+                if !only_semicolons_follow(&mut lexer)? {
+                    return Ok(Reading::Unkeyed);
+                }
+                break;
             }
-            if keyed {
-                self.take(token, sql, &mut slotting);
-                keyed = self.slots.len() <= SLOTS_MAX && self.key.len() <= KEY_BYTES_MAX;
+            if start > copied.to + 1 || start > copied.to && sql[copied.to] != b' ' {
+                self.key.extend_from_slice(&sql[copied.from..copied.to]);
+                self.key.push(b' ');
+                copied.from = start;
             }
+            if slotting.is_slot(token, sql) {
+                self.key.extend_from_slice(&sql[copied.from..start]);
+                self.key.extend_from_slice(&[LITERAL_MARK, b'a' + token.kind as u8]);
+                copied.from = end;
+                self.slots.push(token);
+                if self.slots.len() > SLOTS_MAX {
+                    return Ok(Reading::Unkeyed);
+                }
+            }
+            copied.to = end;
         }
-        Ok(Reading::Query { keyed })
-    }
-
-    #[inline]
-    fn take(&mut self, token: Token, sql: &[u8], slotting: &mut Slotting) {
-        if slotting.is_slot(token, sql) {
-            self.slots.push(token);
-            self.key.extend_from_slice(&[LITERAL_MARK, b'a' + token.kind as u8, b' ']);
-        } else {
-            self.key.extend_from_slice(token.text(sql));
-            self.key.push(b' ');
-        }
+        self.key.extend_from_slice(&sql[copied.from..copied.to]);
+        Ok(Reading::Query)
     }
 
     fn read_utility(&mut self, mut lexer: Lexer<'_>, sql: &[u8]) -> Result<Reading, LexError> {
+        if sql.len() > UTILITY_BYTES_MAX {
+            return Ok(Reading::Unkeyed);
+        }
         while let Some(token) = lexer.next_token()? {
             if token.kind == Kind::Semicolon && !only_semicolons_follow(&mut lexer)? {
-                return Ok(Reading::Semicolons);
+                return Ok(Reading::Unkeyed);
             }
         }
-        let keyed = sql.len() <= UTILITY_BYTES_MAX;
-        if keyed {
-            self.key.extend_from_slice(sql);
-        }
-        Ok(Reading::Utility { keyed })
+        self.key.extend_from_slice(sql);
+        Ok(Reading::Utility)
     }
+}
+
+/// The part of the text that is to be copied into the key next.
+#[derive(Clone, Copy)]
+struct Copied {
+    from: usize,
+    to: usize,
 }
 
 /// The literals of a query, as its normalised text has them.

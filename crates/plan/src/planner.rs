@@ -74,11 +74,9 @@ impl Planner {
         let reading = self.normaliser.read(sql).map_err(|error| error.into_client_error(sql))?;
         match reading {
             Reading::Empty => Ok(Query::Empty),
-            Reading::Query { keyed: true } => self.shared(sql, context).map(Query::One),
-            Reading::Utility { keyed: true } => self.verbatim(sql, context).map(Query::One),
-            Reading::Query { keyed: false }
-            | Reading::Utility { keyed: false }
-            | Reading::Semicolons => self.afresh(sql, context),
+            Reading::Query => self.shared(sql, context).map(Query::One),
+            Reading::Utility => self.verbatim(sql, context).map(Query::One),
+            Reading::Unkeyed => self.afresh(sql, context),
         }
     }
 
@@ -154,9 +152,11 @@ impl Planner {
         self.cache.begin_key(&mut self.normaliser.key, context);
         let reading = self.normaliser.read(sql).map_err(|error| error.into_client_error(sql))?;
         match reading {
-            Reading::Query { keyed: true } => self.shared(sql, context),
-            Reading::Utility { keyed: true } => self.verbatim(sql, context),
-            _ => understand_all(sql, context).map(Meaning::into_understood),
+            Reading::Query => self.shared(sql, context),
+            Reading::Utility => self.verbatim(sql, context),
+            Reading::Empty | Reading::Unkeyed => {
+                understand_all(sql, context).map(Meaning::into_understood)
+            }
         }
     }
 }

@@ -4,14 +4,26 @@ use memchr::memchr2;
 
 use super::{LexError, LexErrorKind};
 
-/// The position of the next byte that is neither white space nor in a comment.
+/// Whether a comment starts at `at`.
 #[inline]
+pub(super) fn starts(sql: &[u8], at: usize) -> bool {
+    matches!((sql[at], sql.get(at + 1)), (b'-', Some(b'-')) | (b'/', Some(b'*')))
+}
+
+/// The end of the comment that starts at `start`.
+pub(super) fn end(sql: &[u8], start: usize) -> Result<usize, LexError> {
+    match sql[start] {
+        b'-' => Ok(end_of_line(sql, start + 2)),
+        _ => end_of_nested(sql, start),
+    }
+}
+
+/// The position of the next byte that is neither white space nor in a comment.
 pub(super) fn skip_blanks(sql: &[u8], mut at: usize) -> Result<usize, LexError> {
     loop {
         match sql.get(at) {
             Some(&byte) if is_space(byte) => at += 1,
-            Some(b'-') if sql.get(at + 1) == Some(&b'-') => at = end_of_line(sql, at + 2),
-            Some(b'/') if sql.get(at + 1) == Some(&b'*') => at = end_of_comment(sql, at)?,
+            Some(_) if starts(sql, at) => at = end(sql, at)?,
             _ => return Ok(at),
         }
     }
@@ -27,8 +39,8 @@ pub(super) fn end_of_line(sql: &[u8], from: usize) -> usize {
     memchr2(b'\n', b'\r', &sql[from..]).map_or(sql.len(), |length| from + length)
 }
 
-/// The end of the comment that starts at `start`; comments nest.
-fn end_of_comment(sql: &[u8], start: usize) -> Result<usize, LexError> {
+/// The end of a comment in which others may nest.
+fn end_of_nested(sql: &[u8], start: usize) -> Result<usize, LexError> {
     let mut depth = 1_usize;
     let mut at = start + 2;
     loop {

@@ -52,33 +52,44 @@ impl<'a> Lexer<'a> {
     /// The next token, `None` at the end.
     #[inline]
     pub fn next_token(&mut self) -> Result<Option<Token>, LexError> {
-        self.at = comment::skip_blanks(self.sql, self.at)?;
-        let Some(&first) = self.sql.get(self.at) else {
-            return Ok(None);
-        };
-        let start = self.at;
-        let (kind, end) = match CLASSES[usize::from(first)] {
-            Class::Letter => self.word_or_string(start, first)?,
-            Class::Digit => number::read(self.sql, start)?,
-            Class::Operator => operator::read(self.sql, start, &mut self.run)?,
-            Class::Quote => (Kind::Text, string::end_of_text(self.sql, start, start + 1)?),
-            Class::DoubleQuote => {
-                (Kind::QuotedWord, string::end_of_quoted_word(self.sql, start, start + 1)?)
-            }
-            Class::Dollar => string::read_dollar(self.sql, start)?,
-            Class::Dot => self.dot(start)?,
-            Class::Colon => self.colon(start),
-            Class::Single => (single(first), start + 1),
-            Class::Stray => return Err(LexError::stray(start)),
-        };
-        self.at = end;
-        Ok(Some(Token::new(kind, start, end)))
+        loop {
+            let start = self.at;
+            let Some(&first) = self.sql.get(start) else {
+                return Ok(None);
+            };
+            let (kind, end) = match CLASSES[usize::from(first)] {
+                Class::Blank => {
+                    self.at += 1;
+                    continue;
+                }
+                Class::Letter => self.word(start)?,
+                Class::Digit => number::read(self.sql, start)?,
+                Class::Operator if comment::starts(self.sql, start) => {
+                    self.at = comment::end(self.sql, start)?;
+                    continue;
+                }
+                Class::Operator => operator::read(self.sql, start, &mut self.run)?,
+                Class::Single => (single(first), start + 1),
+                Class::Other => self.other(start, first)?,
+            };
+            self.at = end;
+            return Ok(Some(Token::new(kind, start, end)));
+        }
     }
 
-    /// A word, unless the letter is the prefix of a string.
-    fn word_or_string(&self, start: usize, first: u8) -> Result<(Kind, usize), LexError> {
+    /// A word, unless it is the prefix of a string.
+    #[inline]
+    fn word(&self, start: usize) -> Result<(Kind, usize), LexError> {
+        let end = end_of_word(self.sql, start + 1);
+        if end == start + 1 && matches!(self.sql.get(end), Some(b'\'' | b'&')) {
+            return self.prefixed(start);
+        }
+        Ok((Kind::Word, end))
+    }
+
+    fn prefixed(&self, start: usize) -> Result<(Kind, usize), LexError> {
         let sql = self.sql;
-        match (first, sql.get(start + 1), sql.get(start + 2)) {
+        match (sql[start], sql.get(start + 1), sql.get(start + 2)) {
             (b'e' | b'E', Some(b'\''), _) => {
                 Ok((Kind::EscapeText, string::end_of_escape_text(sql, start, start + 2)?))
             }
@@ -99,13 +110,24 @@ impl<'a> Lexer<'a> {
                 let end = string::end_of_quoted_word(sql, start, start + 3)?;
                 Ok((Kind::UnicodeWord, string::end_of_uescape(sql, end)?))
             }
-            _ => Ok((Kind::Word, end_of_word(sql, start + 1))),
+            _ => Ok((Kind::Word, start + 1)),
+        }
+    }
+
+    fn other(&self, start: usize, first: u8) -> Result<(Kind, usize), LexError> {
+        match first {
+            b'\'' => Ok((Kind::Text, string::end_of_text(self.sql, start, start + 1)?)),
+            b'"' => Ok((Kind::QuotedWord, string::end_of_quoted_word(self.sql, start, start + 1)?)),
+            b'$' => string::read_dollar(self.sql, start),
+            b'.' => self.dot(start),
+            b':' => Ok(self.colon(start)),
+            _ => Err(LexError::stray(start)),
         }
     }
 
     fn dot(&self, start: usize) -> Result<(Kind, usize), LexError> {
         match self.sql.get(start + 1) {
-            Some(b'0'..=b'9') => number::read(self.sql, start),
+            Some(b'0'..=b'9') => number::read_any(self.sql, start),
             Some(b'.') => Ok((Kind::DotDot, start + 2)),
             _ => Ok((Kind::Dot, start + 1)),
         }
@@ -134,7 +156,7 @@ fn starts_word(byte: u8) -> bool {
 
 #[inline]
 fn continues_word(byte: u8) -> bool {
-    matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit | Class::Dollar)
+    matches!(CLASSES[usize::from(byte)], Class::Letter | Class::Digit) || byte == b'$'
 }
 
 fn single(byte: u8) -> Kind {
@@ -151,38 +173,31 @@ fn single(byte: u8) -> Kind {
 /// What a token's first byte tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
+    Blank,
     /// Also every byte with the high bit, as in PostgreSQL.
     Letter,
     Digit,
     Operator,
-    Quote,
-    DoubleQuote,
-    Dollar,
-    Dot,
-    Colon,
+    /// A token of one byte.
     Single,
-    /// Begins no token at all.
-    Stray,
+    /// The others, and what begins no token at all.
+    Other,
 }
 
 static CLASSES: [Class; 256] = classes();
 
 const fn classes() -> [Class; 256] {
-    let mut classes = [Class::Stray; 256];
+    let mut classes = [Class::Other; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C => Class::Blank,
             b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80.. => Class::Letter,
             b'0'..=b'9' => Class::Digit,
             b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*'
             | b'/' | b'%' | b'<' | b'>' | b'=' => Class::Operator,
-            b'\'' => Class::Quote,
-            b'"' => Class::DoubleQuote,
-            b'$' => Class::Dollar,
-            b'.' => Class::Dot,
-            b':' => Class::Colon,
             b'(' | b')' | b'[' | b']' | b',' | b';' => Class::Single,
-            _ => Class::Stray,
+            _ => Class::Other,
         };
         byte += 1;
     }

@@ -2,9 +2,18 @@
 
 use super::{Kind, LexError, LexErrorKind, continues_word, end_of_word, starts_word};
 
-/// Reads a number that starts with a digit, or with a dot before a digit.
+/// Reads a number that starts with a digit.
 #[inline]
 pub(super) fn read(sql: &[u8], start: usize) -> Result<(Kind, usize), LexError> {
+    let digits = sql[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match sql.get(start + digits) {
+        Some(&byte) if byte == b'.' || continues_word(byte) => read_any(sql, start),
+        _ => Ok((Kind::Integer, start + digits)),
+    }
+}
+
+/// Reads a number of any form, also one that starts with a dot.
+pub(super) fn read_any(sql: &[u8], start: usize) -> Result<(Kind, usize), LexError> {
     if sql[start] == b'0'
         && let Some(radix) = sql.get(start + 1).and_then(|&letter| Radix::of(letter))
     {

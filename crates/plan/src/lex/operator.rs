@@ -1,6 +1,7 @@
 //! Operators: the longest run of operator characters, cut where a comment starts and before
 //! trailing signs, as SQL demands of `2*-1`.
 
+use super::comment;
 use super::{CLASSES, Class, Kind, LexError, LexErrorKind};
 
 /// NAMEDATALEN - 1.
@@ -42,7 +43,7 @@ impl OperatorRun {
     fn scan(sql: &[u8], start: usize) -> OperatorRun {
         let mut run = OperatorRun::default();
         let mut at = start;
-        while continues(sql, at) && !starts_comment(sql, at) {
+        while continues(sql, at) && !comment::starts(sql, at) {
             let byte = sql[at];
             at += 1;
             if !matches!(byte, b'+' | b'-') {
@@ -67,8 +68,4 @@ impl OperatorRun {
 
 fn continues(sql: &[u8], at: usize) -> bool {
     sql.get(at).is_some_and(|&byte| CLASSES[usize::from(byte)] == Class::Operator)
-}
-
-fn starts_comment(sql: &[u8], at: usize) -> bool {
-    matches!((sql[at], sql.get(at + 1)), (b'/', Some(b'*')) | (b'-', Some(b'-')))
 }

@@ -40,10 +40,10 @@ fn share(one: &str, other: &str) -> bool {
 
 #[test]
 fn texts_that_differ_in_literals_and_blanks_share_a_plan() {
-    assert!(share("select * from t where a = 1", "select  * from t where a=/**/ 23;"));
+    assert!(share("select * from t where a = 1", "select  * from t\nwhere a =/**/ 23;"));
     assert!(share("insert into t values (1, 'a', 1.5)", "insert into t values (2, 'it''s', .5)"));
     assert!(share("select $$a$$ limit 5", "select $x$b$x$ limit 6"));
-    assert!(share("select -1", "select - 2"));
+    assert!(share("select -1", "select -2 -- x"));
 }
 
 #[test]
