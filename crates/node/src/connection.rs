@@ -16,7 +16,8 @@ use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits::{
-    CANCEL_TIMEOUT, CHECK_TIMEOUT, READ_BUFFER_BYTES, READ_BUFFER_KEPT_BYTES_MAX, SETTINGS_TIMEOUT,
+    CANCEL_TIMEOUT, CHECK_TIMEOUT, NOTICES_MAX, READ_BUFFER_BYTES, READ_BUFFER_KEPT_BYTES_MAX,
+    SETTINGS_TIMEOUT,
 };
 use crate::{NodeError, PreparedCache, Reported, Settings};
 
@@ -63,6 +64,8 @@ impl ServerIdentity {
 pub struct Answer {
     pub rows: Vec<Vec<Option<Bytes>>>,
     pub tag: String,
+    /// Bodies of NoticeResponse.
+    pub notices: Vec<Bytes>,
 }
 
 fn read_row(body: &Bytes) -> Result<Vec<Option<Bytes>>, message::Malformed> {
@@ -200,6 +203,7 @@ impl ServerConnection {
                 b'D' => answer.rows.push(self.data_row(&body)?),
                 b'C' => answer.tag = self.string(&body)?,
                 b'S' => self.note_parameter(&body)?,
+                b'N' if answer.notices.len() < NOTICES_MAX => answer.notices.push(body),
                 b'E' if failure.is_none() => failure = Some(body),
                 b'Z' => {
                     let status = body.first().copied().and_then(TransactionStatus::from_byte);

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(crate) const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Read buffers that grew for a long message are given back above this.
 pub(crate) const READ_BUFFER_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Notices that are kept of one statement of Herd's own.
+pub(crate) const NOTICES_MAX: usize = 1000;
 /// How long an idle connection may take to show that it lives.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a cancel request may take to reach its server.

@@ -4,7 +4,7 @@
 //! does inside is not seen here.
 
 use crate::cursor::Cursor;
-use crate::lex::{Kind, Token};
+use crate::lex::{self, Kind, Token};
 use crate::{Context, Effects, PinReason};
 
 /// Functions that take an advisory lock for the session; those for the transaction say `xact`.
@@ -26,7 +26,7 @@ pub(crate) fn of_statement(sql: &[u8], tokens: &[Token], context: &Context<'_>) 
     for (n, &token) in tokens.iter().enumerate() {
         let called = tokens.get(n + 1).is_some_and(|next| next.kind == Kind::LeftParen);
         if called && token.kind.is_identifier() {
-            effects = effects.and(of_call(sql, token, &tokens[n + 2..]));
+            effects = effects.and(of_call(sql, token));
         } else if token.is_word(sql, "into") {
             let inserts = n.checked_sub(1).map(|before| tokens[before]).is_some_and(|before| {
                 before.is_word(sql, "insert") || before.is_word(sql, "merge")
@@ -72,13 +72,12 @@ pub(crate) fn of_body(body: &[u8]) -> Effects {
     effects
 }
 
-fn of_call(sql: &[u8], name: Token, arguments: &[Token]) -> Effects {
+fn of_call(sql: &[u8], name: Token) -> Effects {
     let Some(name) = name.identifier(sql) else {
         return Effects::default();
     };
     if name == SET_CONFIG {
-        let pin = (!names_plain_setting(sql, arguments)).then_some(PinReason::CustomSetting);
-        Effects { pin, probes_settings: true, ..Effects::default() }
+        Effects { probes_settings: true, ..Effects::default() }
     } else if SEQUENCE_STATE.contains(&name.as_ref()) {
         Effects { reads_sequences: true, ..Effects::default() }
     } else if SESSION_LOCKS.contains(&name.as_ref()) {
@@ -88,13 +87,39 @@ fn of_call(sql: &[u8], name: Token, arguments: &[Token]) -> Effects {
     }
 }
 
-/// Whether the setting is one that a server can be asked for afterwards: those with a dot, which
-/// nobody has declared, are in no list.
+/// Whether a text that calls `set_config` may leave behind a setting that no server lists: one with
+/// a dot in its name, for longer than the transaction. Asked of the very text, since texts that
+/// differ in the name share a plan.
+#[must_use]
+pub fn sets_custom_setting(sql: &[u8]) -> bool {
+    let Ok(tokens) = lex::tokens(sql) else { return true };
+    (0..tokens.len()).any(|n| {
+        let called = tokens.get(n + 1).is_some_and(|next| next.kind == Kind::LeftParen);
+        let name = tokens[n].identifier(sql);
+        called
+            && name.is_some_and(|name| name == SET_CONFIG)
+            && !(names_plain_setting(sql, &tokens[n + 2..]) || is_local(sql, &tokens[n + 2..]))
+    })
+}
+
 fn names_plain_setting(sql: &[u8], arguments: &[Token]) -> bool {
     let Some(&first) = arguments.first() else { return false };
     let followed = arguments.get(1).is_some_and(|next| next.kind == Kind::Comma);
     let value = first.kind.is_string().then(|| first.string_value(sql)).flatten();
     followed && value.is_some_and(|name| !name.contains(&b'.'))
+}
+
+/// `…, true)` with plain values before.
+fn is_local(sql: &[u8], arguments: &[Token]) -> bool {
+    match arguments {
+        [_, first, _, second, local, end, ..] => {
+            first.kind == Kind::Comma
+                && second.kind == Kind::Comma
+                && local.is_word(sql, "true")
+                && end.kind == Kind::RightParen
+        }
+        _ => false,
+    }
 }
 
 /// Whether `[LOCAL | GLOBAL] TEMP` stands here, a name in `pg_temp`, or any name at all while

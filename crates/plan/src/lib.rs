@@ -10,6 +10,7 @@ mod copy;
 pub mod cursor;
 pub mod ddl;
 mod effects;
+mod explain;
 #[cfg(test)]
 mod fixture;
 pub mod lex;
@@ -28,6 +29,8 @@ mod values;
 
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
+pub use effects::sets_custom_setting;
+pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};

@@ -1,7 +1,7 @@
 //! What a statement that succeeded leaves behind in the session.
 
 use herd_node::{NodeError, Setting};
-use herd_plan::{Action, Plan, SettingCommand, TransactionCommand};
+use herd_plan::{Action, PinReason, Plan, SettingCommand, TransactionCommand};
 use herd_types::{ClientError, SqlState};
 
 use crate::batch::Conclusion;
@@ -21,7 +21,15 @@ impl Session {
             link.pin(reason);
             self.show_pins();
         }
-        self.batch.probes |= plan.effects.probes_settings;
+        if plan.effects.probes_settings {
+            self.batch.probes = true;
+            if herd_plan::sets_custom_setting(sql)
+                && let Some(link) = &mut self.links.current
+            {
+                link.pin(PinReason::CustomSetting);
+                self.show_pins();
+            }
+        }
         match &plan.action {
             Action::Setting(command) => self.apply_setting(command, sql),
             Action::Transaction(command) => self.apply_transaction(command, sql),

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::placing::Place;
 use bytes::BytesMut;
 use herd_config::PoolMode;
 use herd_execute::Expected;
 use herd_node::{NodeError, Pool, Settings};
-use herd_plan::{PinReason, Plan};
+use herd_plan::{PinReason, Place, Plan};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 

@@ -14,6 +14,7 @@ use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
 use herd_wire::error::NoticeLevel;
 use herd_wire::message::{self, TransactionStatus};
+use parking_lot::Mutex;
 
 use crate::gateway::Worker;
 use crate::session::{Heard, Session};
@@ -26,13 +27,19 @@ pub struct ClientNodes {
     pool_key: PoolKey,
     credential: Credential,
     settings: Arc<Settings>,
+    /// What the home node had to say beside its answers.
+    notices: Notices,
 }
+
+type Notices = Arc<Mutex<Vec<Bytes>>>;
 
 /// A leased connection that runs part of a definition.
 pub struct ClientNode {
     /// Taken when it is given back.
     lease: Option<Lease>,
     status: TransactionStatus,
+    /// Only of the home node: the others say the same.
+    notices: Option<Notices>,
 }
 
 impl Nodes for ClientNodes {
@@ -46,7 +53,12 @@ impl Nodes for ClientNodes {
             Ok(lease)
         };
         match leased.await {
-            Ok(lease) => Ok(ClientNode { lease: Some(lease), status: TransactionStatus::Idle }),
+            Ok(lease) => {
+                let is_home = node == self.worker.gateway.catalog().home();
+                let notices = is_home.then(|| Arc::clone(&self.notices));
+                let status = TransactionStatus::Idle;
+                Ok(ClientNode { lease: Some(lease), status, notices })
+            }
             Err(NodeError::Server(body)) => Err(refused(&body)),
             Err(error) => Err(DefineNodeError::Unavailable(error.to_client())),
         }
@@ -61,6 +73,9 @@ impl NodeSession for ClientNode {
         match lease.connection().simple(sql.as_bytes()).await {
             Ok((answer, status)) => {
                 self.status = status;
+                if let Some(notices) = &self.notices {
+                    notices.lock().extend(answer.notices);
+                }
                 let text = |value: Option<Bytes>| {
                     value.map(|value| String::from_utf8_lossy(&value).into_owned())
                 };
@@ -117,6 +132,7 @@ impl Session {
             pool_key: self.pool_key.clone(),
             credential: self.credential.clone(),
             settings: Arc::clone(self.settings.current()),
+            notices: Notices::default(),
         }
     }
 
@@ -147,6 +163,7 @@ impl Session {
         let (answer, status) = link.lease.connection().simple(sql).await?;
         self.worker.gateway.note_definition();
         let mut out = BytesMut::new();
+        put_notices(&mut out, &answer.notices);
         message::command_complete(&mut out, &answer.tag);
         let heard = Heard { status: Some(status), ..Heard::default() };
         self.settle(&heard).await?;
@@ -162,6 +179,7 @@ impl Session {
                 Outcome::Define(definition) => Err(refuse_in_transaction(&definition).into()),
             };
         }
+        let said = Arc::clone(&nodes.notices);
         // A task of its own: it comes to its end even if the client goes away.
         let draft = draft.clone();
         let run = tokio::spawn(async move { definitions.run(draft, nodes).await });
@@ -171,6 +189,7 @@ impl Session {
             Completed::Done { tag, notices } => {
                 self.worker.gateway.note_definition();
                 let mut out = BytesMut::new();
+                put_notices(&mut out, &said.lock());
                 for notice in notices {
                     let notice = ClientError::error(SqlState::SUCCESSFUL_COMPLETION, notice);
                     herd_wire::error::put_notice(&mut out, NoticeLevel::Notice, &notice);
@@ -179,6 +198,12 @@ impl Session {
                 Ok(Defined::Done(out))
             }
         }
+    }
+}
+
+fn put_notices(out: &mut BytesMut, notices: &[Bytes]) {
+    for body in notices {
+        message::frame(out, b'N', |out| out.extend_from_slice(body));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Event, Expected, Shown};
-use herd_plan::{Action, SettingCommand, Values};
+use herd_plan::{Action, Place, PreparedCommand, SettingCommand, Values};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::frame::HEADER_BYTES;
 use herd_wire::message::{self, Bind, Parse, Reader};
@@ -15,7 +15,6 @@ use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
 use crate::parameters::BoundParameters;
-use crate::placing::Place;
 use crate::session::{Heard, Session};
 use crate::simple::REFUSED_SQL;
 use crate::statements::ClientStatement;
@@ -117,6 +116,10 @@ impl Session {
         let target = match &understood.plan.action {
             Action::Forward(forward) => &forward.target,
             Action::CopyOut(copy) => &copy.target,
+            Action::Prepared(PreparedCommand::Execute { name, arguments, .. }) => {
+                let known = self.statements.get(name.as_bytes())?;
+                return Ok(self.place_execute(&known, arguments)?);
+            }
             _ => return Ok((self.node_for_settings(), false)),
         };
         if self.is_failed_on_server() {
@@ -125,9 +128,9 @@ impl Session {
         let parameters = BoundParameters::new(bind, statement.statement.origin.types());
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
-        let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
+        let place = target.place(&self.worker.gateway.catalog(), &values)?;
         Ok({
-            let b = crate::placing::binds(&place);
+            let b = place.binds();
             (self.node_of(place), b)
         })
     }
@@ -136,7 +139,9 @@ impl Session {
     pub(crate) fn runs_in_herd(&self, statement: &ClientStatement) -> bool {
         let Some(understood) = &statement.understood else { return false };
         match &understood.plan.action {
-            Action::Forward(_) | Action::CopyOut(_) => false,
+            Action::Forward(_)
+            | Action::CopyOut(_)
+            | Action::Prepared(PreparedCommand::Execute { .. }) => false,
             Action::Transaction(command) => self.keeps_promise(command),
             Action::Setting(command) => *command == SettingCommand::DiscardAll,
             _ => true,

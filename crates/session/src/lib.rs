@@ -19,7 +19,6 @@ mod local;
 mod metrics;
 mod parameters;
 mod parsing;
-mod placing;
 mod prepared;
 mod registry;
 mod session;

@@ -59,7 +59,7 @@ impl Session {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
         let catalog = self.worker.gateway.catalog();
         let statement = &sql[explain.statement.clone()];
-        let lines = crate::placing::explain(&explain.plan, statement, &catalog, &values);
+        let lines = herd_plan::explain(&explain.plan, statement, &catalog, &values);
         for line in &lines {
             message::data_row(out, std::iter::once(Some(line.as_bytes())));
         }

@@ -12,6 +12,7 @@ use herd_wire::message;
 
 use crate::batch::Meaning;
 use crate::inline;
+use crate::prepared::rename;
 use crate::session::Session;
 use crate::statements::{ClientStatement, Origin, Statement};
 use crate::trouble::Trouble;
@@ -52,6 +53,12 @@ impl Session {
                 Cow::Owned(inline::splice(sql, &forward.inline, gateway, &self.asker()))
             }
             Some(Action::CopyOut(copy)) => Cow::Owned(copy.text.clone()),
+            Some(Action::Prepared(PreparedCommand::Execute { name, name_span, .. })) => {
+                match self.statements.get(name.as_bytes()) {
+                    Ok(known) => Cow::Owned(rename(sql, name_span, known.statement.key).to_vec()),
+                    Err(_) => Cow::Borrowed(sql),
+                }
+            }
             _ => Cow::Borrowed(sql),
         }
     }
@@ -94,6 +101,12 @@ impl Session {
     /// Prepares the statement on the current link, and says so to the client if it is waiting to
     /// hear it.
     pub(crate) fn announce(&mut self, statement: &ClientStatement) {
+        let action = statement.understood.as_ref().map(|understood| &understood.plan.action);
+        if let Some(Action::Prepared(PreparedCommand::Execute { name, .. })) = action
+            && let Ok(executed) = self.statements.get(name.as_bytes())
+        {
+            self.prepare_hidden(&executed.statement);
+        }
         match self.batch.pending.take() {
             None => self.prepare_hidden(&statement.statement),
             Some(pending) => {

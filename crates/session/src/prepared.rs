@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use herd_execute::Expected;
 use herd_node::StatementKey;
-use herd_plan::{Action, Plan, PreparedCommand, Understood, Values};
+use herd_plan::{Action, Arguments, PreparedCommand, Understood, Values};
+use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 
 use crate::session::Session;
@@ -81,24 +82,7 @@ impl Session {
             return Ok(());
         };
         let statement = self.current_statement(name.as_bytes())?;
-        let mut node = self.node_for_settings();
-        let mut binds = false;
-        let mut plan: Option<&Arc<Plan>> = None;
-        if let Some(understood) = &statement.understood {
-            plan = Some(&understood.plan);
-            if let Action::Forward(forward) = &understood.plan.action {
-                let typed = arguments.with_types(statement.statement.origin.types());
-                let values =
-                    Values { text: &statement.text, slots: &understood.slots, parameters: &typed };
-                let place = crate::placing::place(
-                    &forward.target,
-                    &self.worker.gateway.catalog(),
-                    &values,
-                )?;
-                binds = crate::placing::binds(&place);
-                node = self.node_of(place);
-            }
-        }
+        let (node, binds) = self.place_execute(&statement, arguments)?;
         self.attach(node).await?;
         if binds {
             self.transaction.bind();
@@ -110,15 +94,32 @@ impl Session {
         self.exchange.replies.expect(Expected::Query { token: None });
         let heard = self.relay().await?;
         self.act_on(&heard);
-        if let (false, Some(plan)) = (heard.failed, plan) {
-            self.apply(plan, &statement.text);
+        if let (false, Some(understood)) = (heard.failed, &statement.understood) {
+            self.apply(&understood.plan, &statement.text);
         }
         self.settle(&heard).await
+    }
+
+    /// The node of a prepared statement with these arguments.
+    pub(crate) fn place_execute(
+        &self,
+        statement: &ClientStatement,
+        arguments: &Arguments,
+    ) -> Result<(NodeId, bool), ClientError> {
+        let here = (self.node_for_settings(), false);
+        let Some(understood) = &statement.understood else { return Ok(here) };
+        let Action::Forward(forward) = &understood.plan.action else { return Ok(here) };
+        let typed = arguments.with_types(statement.statement.origin.types());
+        let values = Values { text: &statement.text, slots: &understood.slots, parameters: &typed };
+        let catalog = self.worker.gateway.catalog();
+        let place = forward.target.place(&catalog, &values)?;
+        let binds = place.binds();
+        Ok((self.node_of(place), binds))
     }
 }
 
 /// The text with the name under which the server knows the statement.
-fn rename(sql: &[u8], name: &Range<usize>, key: StatementKey) -> Bytes {
+pub(crate) fn rename(sql: &[u8], name: &Range<usize>, key: StatementKey) -> Bytes {
     let server_name = key.server_name();
     [&sql[..name.start], server_name.as_bytes(), &sql[name.end..]].concat().into()
 }

@@ -127,9 +127,9 @@ impl Session {
         understood: &Understood,
     ) -> Result<(NodeId, bool), ClientError> {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        let place = crate::placing::place(target, &self.worker.gateway.catalog(), &values)?;
+        let place = target.place(&self.worker.gateway.catalog(), &values)?;
         Ok({
-            let b = crate::placing::binds(&place);
+            let b = place.binds();
             (self.node_of(place), b)
         })
     }

@@ -37,6 +37,14 @@ pub enum Place {
     Node(NodeId),
 }
 
+impl Place {
+    /// Whether the transaction belongs to the node from then on.
+    #[must_use]
+    pub fn binds(self) -> bool {
+        self != Place::Neutral
+    }
+}
+
 /// All that one node must have to answer a statement.
 #[derive(Clone, Debug)]
 pub struct Needs(pub(crate) Box<[Need]>);

@@ -1,0 +1,48 @@
+//! EXPLAIN (HERD): where a statement goes, why, and the text that goes there.
+
+use herd_catalog::Catalog;
+
+use crate::{Action, Place, Plan, Target, Values};
+
+/// The lines of the answer. A statement that would be refused says why instead of where.
+#[must_use]
+pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Vec<String> {
+    let mut lines = vec![headline(plan, catalog, values)];
+    lines.extend(plan.reasons.iter().map(|reason| format!("  reason: {reason}")));
+    lines.push(format!("  sql: {}", String::from_utf8_lossy(sql).trim()));
+    lines
+}
+
+fn headline(plan: &Plan, catalog: &Catalog, values: &Values<'_>) -> String {
+    match &plan.action {
+        Action::Forward(forward) => forwarded("Forward", &forward.target, catalog, values),
+        Action::CopyOut(copy) => forwarded("Forward", &copy.target, catalog, values),
+        Action::CopyIn(copy) => {
+            let nodes = catalog.table(copy.table).map(|table| catalog.nodes_of(table));
+            let names: Vec<_> =
+                nodes.unwrap_or_default().into_iter().map(|id| name(catalog, id)).collect();
+            format!("Copy to nodes {}, each row by its key", names.join(", "))
+        }
+        Action::Define(_) => "Define: one atomic step on every node that needs it".to_owned(),
+        Action::Transaction(_) | Action::Setting(_) => "Session".to_owned(),
+        Action::Prepared(_) => "Prepared statement of the session".to_owned(),
+        Action::Show(_) | Action::Explain(_) | Action::Admin(_) => "Herd answers itself".to_owned(),
+    }
+}
+
+fn forwarded(shape: &str, target: &Target, catalog: &Catalog, values: &Values<'_>) -> String {
+    match target.place(catalog, values) {
+        Ok(Place::Node(id)) => format!("{shape} to node {}", name(catalog, id)),
+        Ok(Place::Home) => format!("{shape} to home node {}", name(catalog, catalog.home())),
+        Ok(Place::Neutral | Place::Everywhere) => format!("{shape} to any node"),
+        Ok(Place::Current) => format!("{shape} to the node of the transaction"),
+        Err(error) => match error.detail {
+            Some(detail) => format!("Refused: {} ({detail})", error.message),
+            None => format!("Refused: {}", error.message),
+        },
+    }
+}
+
+fn name(catalog: &Catalog, id: herd_types::NodeId) -> String {
+    catalog.node(id).map_or_else(|| id.to_string(), |node| node.name.clone())
+}
