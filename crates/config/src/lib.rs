@@ -3,8 +3,8 @@
 //! It reads no file and opens no socket itself: text in, value out.
 
 mod config;
-mod describe;
 mod defaults;
+mod describe;
 mod error;
 mod raw;
 mod rules;

@@ -94,6 +94,29 @@ fn section_of(text: &str, section: &str) -> String {
 }
 
 #[test]
+fn every_setting_in_force_can_be_seen_but_no_secret() {
+    let config = parse(
+        "[auth]\ncontrol_password = \"hidden\"\nusers = [{ name = \"app\", password = \"hidden\" }]",
+    )
+    .unwrap();
+    let shown = config.describe();
+    assert!(shown.contains(&("auth.users".to_owned(), "app".to_owned())));
+    assert!(shown.contains(&("pool.lifetime".to_owned(), "1h".to_owned())));
+    assert!(shown.iter().all(|(_, value)| !value.contains("hidden")));
+    let text = uncommented(DOCUMENTED);
+    for section in ["", "listen", "tls", "auth", "pool", "timeouts", "limits"] {
+        for line in section_of(&text, section).lines() {
+            let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            let name = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+            let is_shown = shown.iter().any(|(shown, _)| *shown == name);
+            assert_eq!(is_shown, name != "auth.control_password", "{name}");
+        }
+    }
+}
+
+#[test]
 fn one_node_is_enough() {
     let config = Config::parse("[[nodes]]\nname = \"main\"\nhost = \"db.example\"\n").unwrap();
     assert_eq!(config.home, "main");
