@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bb8::{Pool, PooledConnection};
+use bb8::Pool;
 use bb8_postgres::PostgresConnectionManager;
 use herd_catalog::{Catalog, Node};
 use herd_config::Auth;
@@ -20,7 +20,6 @@ const SESSION_OPTIONS: &str = "-c search_path=pg_catalog,pg_temp -c jit=off";
 const APPLICATION_NAME: &str = "herd control";
 
 type Manager = PostgresConnectionManager<NoTls>;
-pub type ControlConnection<'a> = PooledConnection<'a, Manager>;
 
 #[derive(Debug, Error)]
 pub enum ControlError {
@@ -56,13 +55,14 @@ impl ControlError {
 #[derive(Debug)]
 pub struct ControlPools {
     pools: RwLock<BTreeMap<NodeId, (String, Pool<Manager>)>>,
+    configs: RwLock<BTreeMap<NodeId, tokio_postgres::Config>>,
     auth: Auth,
 }
 
 impl ControlPools {
     #[must_use]
     pub fn new(catalog: &Catalog, auth: Auth) -> ControlPools {
-        let pools = ControlPools { pools: RwLock::default(), auth };
+        let pools = ControlPools { pools: RwLock::default(), configs: RwLock::default(), auth };
         for node in catalog.nodes() {
             pools.set_node(node);
         }
@@ -86,13 +86,46 @@ impl ControlPools {
         let pool = Pool::builder()
             .max_size(CONNECTIONS_MAX)
             .connection_timeout(CONNECT_TIMEOUT)
-            .build_unchecked(PostgresConnectionManager::new(config, NoTls));
+            .build_unchecked(PostgresConnectionManager::new(config.clone(), NoTls));
+        self.configs.write().insert(node.id, config);
         self.pools.write().insert(node.id, (node.name.clone(), pool));
     }
 
     /// The pool of a node, to be asked for a connection.
     pub fn pool(&self, node: NodeId) -> Result<(String, Pool<Manager>), ControlError> {
         self.pools.read().get(&node).cloned().ok_or(ControlError::UnknownNode(node))
+    }
+
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.pools.read().keys().copied().collect()
+    }
+
+    /// A connection of its own to another database than the control account's; it ends when it is
+    /// dropped.
+    pub async fn connect(
+        &self,
+        node: NodeId,
+        database: &str,
+    ) -> Result<tokio_postgres::Client, ControlError> {
+        let config = self.configs.read().get(&node).cloned();
+        let mut config = config.ok_or(ControlError::UnknownNode(node))?;
+        let (client, connection) = config.dbname(database).connect(NoTls).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%node, %error, "a control connection was lost");
+            }
+        });
+        Ok(client)
+    }
+
+    /// Runs one statement without rows.
+    pub async fn execute(&self, node: NodeId, sql: &str) -> Result<(), ControlError> {
+        let (name, pool) = self.pool(node)?;
+        let connection = pool
+            .get()
+            .await
+            .map_err(|error| ControlError::Unreachable { node: name, reason: error.to_string() })?;
+        Ok(connection.batch_execute(sql).await?)
     }
 
     pub async fn query(
@@ -102,10 +135,10 @@ impl ControlPools {
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<tokio_postgres::Row>, ControlError> {
         let (name, pool) = self.pool(node)?;
-        let connection = pool.get().await.map_err(|error| ControlError::Unreachable {
-            node: name,
-            reason: error.to_string(),
-        })?;
+        let connection = pool
+            .get()
+            .await
+            .map_err(|error| ControlError::Unreachable { node: name, reason: error.to_string() })?;
         Ok(connection.query(sql, parameters).await?)
     }
 }

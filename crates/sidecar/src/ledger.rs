@@ -94,16 +94,21 @@ impl Ledger {
     pub async fn decide(&self, id: JobId, next: Option<&Arc<Catalog>>) -> Result<(), LedgerError> {
         let job = self.changed(id, JobState::Decided, None)?;
         let next = next.cloned();
-        self.blocking(move |store| match next {
+        let decided = self.blocking(move |store| match next {
             Some(next) => store.decide(next.version() - 1, &next, &job),
             None => store.put_job(&job),
-        })
-        .await
+        });
+        let decided = decided.await;
+        if decided.is_err() {
+            self.changed(id, JobState::Running, None)?;
+        }
+        decided
     }
 
-    /// The job is over: it failed if there is a reason.
+    /// The job is over: it failed if there is a reason, unless it was decided.
     pub async fn end(&self, id: JobId, reason: Option<String>) -> Result<(), LedgerError> {
-        let state = if reason.is_some() { JobState::Failed } else { JobState::Done };
+        let decided = self.find(id)?.state == JobState::Decided;
+        let state = if decided || reason.is_none() { JobState::Done } else { JobState::Failed };
         let job = self.changed(id, state, reason)?;
         self.open.lock().retain(|open| open.id != id);
         self.blocking(move |store| store.put_job(&job)).await
@@ -115,6 +120,23 @@ impl Ledger {
         let job = self.changed(id, state, Some(reason))?;
         self.open.lock().retain(|open| open.id != id);
         self.blocking(move |store| store.put_job(&job)).await
+    }
+
+    /// A job of this kind that nobody works on, and of which it is not known what becomes of it.
+    pub fn undecided(&self, kind: &str) -> Result<Option<Job>, LedgerError> {
+        let mut jobs = self.store.jobs()?.into_iter();
+        Ok(jobs.find(|job| {
+            job.kind == kind && job.state == JobState::Running && !self.is_at_work(job.id)
+        }))
+    }
+
+    /// Repair has found that what a job did belongs into the catalog, which is `next` from now on.
+    pub async fn adopted(&self, mut job: Job, next: &Arc<Catalog>) -> Result<(), LedgerError> {
+        job.state = JobState::Done;
+        job.error = None;
+        job.updated_at_ms = now_ms();
+        let next = Arc::clone(next);
+        self.blocking(move |store| store.decide(next.version() - 1, &next, &job)).await
     }
 
     /// Repair has ended a job that nobody works on.

@@ -6,9 +6,11 @@
 mod control;
 mod health;
 mod ledger;
+mod repair;
 mod roles;
 
 pub use control::{ControlError, ControlPools};
 pub use health::{Health, NodeHealth, watch};
 pub use ledger::{Ledger, LedgerError, now_ms};
+pub use repair::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Payload, Repair};
 pub use roles::{RoleDirectory, RoleEntry};

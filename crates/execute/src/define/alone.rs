@@ -1,8 +1,11 @@
-//! A definition of a single node: its own commit decides, and the catalog follows.
+//! A definition of a single node.
 //!
-//! The journal learns the transaction's id before the commit. Whoever finds the definition
+//! If it leaves the catalog as it is, its commit is all there is to it. If not, it is prepared as
+//! those of several nodes are, where the node lets it; else its own commit decides, and the catalog
+//! follows: the journal learns the transaction's id before, and whoever finds the definition
 //! undecided asks the node what became of that transaction.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use herd_catalog::Catalog;
@@ -11,7 +14,7 @@ use herd_types::{ClientError, JobId, NodeId, SqlState};
 use tokio::time::{sleep, timeout};
 
 use super::session::Sessions;
-use super::transaction::Branch;
+use super::transaction::{Branch, may_prepare};
 use super::{
     COMMIT_ATTEMPTS_MAX, COMMIT_RETRY, DefineError, Definer, HOLD_WAIT, Intent, Journal, NodeError,
     NodeSession, Nodes, Publisher, Settled, password,
@@ -40,6 +43,9 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
             return Ok(());
         }
         let next = Arc::new(catalog.apply_all(&changes).map_err(ClientError::from)?);
+        if may_prepare(&mut branch).await.map_err(|error| error.of(node))? {
+            return self.run_prepared(sessions, summary, node, branch, next).await;
+        }
         let transaction = transaction_id(&mut branch, node).await?;
         let intent = Intent::Alone { node, transaction: transaction.clone(), changes };
         let job = self.journal.begin(summary, intent).await?;
@@ -49,6 +55,25 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
         let result = self.follow(job, next, node, outcome).await;
         drop(hold);
         result
+    }
+
+    async fn run_prepared<N: Nodes>(
+        &self,
+        sessions: &Sessions<'_, N>,
+        summary: &str,
+        node: NodeId,
+        mut branch: Branch<N::Session>,
+        next: Arc<Catalog>,
+    ) -> Result<(), DefineError> {
+        let intent = Intent::Prepare { nodes: vec![node] };
+        let job = self.journal.begin(summary, intent).await?;
+        let gid = self.gid(job);
+        let decided = match branch.prepare(&gid).await {
+            Ok(()) => self.journal.decide(job, Some(&next)).await.map_err(DefineError::from),
+            Err(error) => Err(error.of(node)),
+        };
+        let branches = BTreeMap::from([(node, branch)]);
+        self.conclude(sessions, job, branches, decided.map(|()| Some(next))).await
     }
 
     /// Does what the node's outcome asks for.
@@ -61,13 +86,13 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
     ) -> Result<(), DefineError> {
         match outcome {
             CommitOutcome::Committed => {
-                let durable = self.journal.decide(job, Some(&next)).await;
-                self.publisher.publish(next);
-                match durable {
-                    Ok(()) => self.journal.settle(job, Settled::Done).await,
-                    // Sessions must not deny what is there; the journal follows by repair.
-                    Err(error) => self.journal.leave(job, error.to_string()).await,
+                if let Err(error) = self.journal.decide(job, Some(&next)).await {
+                    let reason = error.to_string();
+                    self.journal.leave(job, reason.clone()).await;
+                    return Err(DefineError::Unknown { node, reason });
                 }
+                self.publisher.publish(next);
+                self.journal.settle(job, Settled::Done).await;
                 Ok(())
             }
             CommitOutcome::RolledBack(error) => {

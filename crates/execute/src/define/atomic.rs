@@ -10,7 +10,7 @@ use herd_types::{ClientError, JobId, NodeId, SqlState};
 use tokio::time::{sleep, timeout};
 
 use super::session::Sessions;
-use super::transaction::{Branch, first_error};
+use super::transaction::{Branch, first_error, may_prepare};
 use super::{
     COMMIT_ATTEMPTS_MAX, COMMIT_RETRY, COMMIT_WAIT, DefineError, Definer, GID_PREFIX, HOLD_WAIT,
     Intent, Journal, NodeError, NodeSession, Nodes, Publisher, Settled, password,
@@ -30,14 +30,44 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
         atomic: Atomic,
     ) -> Result<(), DefineError> {
         let nodes = atomic.script.nodes.keys().copied().collect::<Vec<_>>();
-        let (job, branches) =
+        let (job, decided) =
             self.decide(catalog, sessions, summary, atomic, Intent::Prepare { nodes }).await?;
-        if self.commit_everywhere(sessions, job, branches).await {
+        self.carry_through(sessions, job, decided).await;
+        Ok(())
+    }
+
+    /// Commits, or rolls back what was prepared when that was not decided.
+    pub(super) async fn conclude<N: Nodes>(
+        &self,
+        sessions: &Sessions<'_, N>,
+        job: JobId,
+        branches: Branches<N::Session>,
+        decided: Result<Option<Arc<Catalog>>, DefineError>,
+    ) -> Result<(), DefineError> {
+        match decided {
+            Ok(next) => {
+                self.carry_through(sessions, job, Decided { branches, next }).await;
+                Ok(())
+            }
+            Err(error) => {
+                undo(sessions, branches, &self.gid(job)).await;
+                self.journal.settle(job, Settled::Failed(error.to_string())).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn carry_through<N: Nodes>(
+        &self,
+        sessions: &Sessions<'_, N>,
+        job: JobId,
+        decided: Decided<N::Session>,
+    ) {
+        if self.commit_everywhere(sessions, job, decided).await {
             self.journal.settle(job, Settled::Done).await;
         } else {
             self.journal.leave(job, NOT_EVERYWHERE.to_owned()).await;
         }
-        Ok(())
     }
 
     /// Everything up to and with the decision.
@@ -218,10 +248,7 @@ async fn check_may_prepare<S: NodeSession>(
     node: NodeId,
     branch: &mut Branch<S>,
 ) -> Result<(), DefineError> {
-    let sql = "SELECT pg_catalog.current_setting('max_prepared_transactions')";
-    let rows = branch.query(sql).await.map_err(|error| error.of(node))?;
-    let setting = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
-    if setting != Some("0") {
+    if may_prepare(branch).await.map_err(|error| error.of(node))? {
         return Ok(());
     }
     let name = catalog.node(node).map_or("", |node| node.name.as_str());

@@ -27,9 +27,13 @@ mod plan;
 mod session;
 mod transaction;
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use herd_catalog::{Catalog, Change};
 use herd_plan::ddl::{Definition, Draft, Outcome, Procedure};
+use herd_types::ClientError;
 use tokio::sync::Mutex;
 
 pub use error::{DefineError, Refusal};
@@ -92,6 +96,25 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
         plan::complete(draft, &self.publisher.current(), &mut Sessions::new(nodes)).await
     }
 
+    /// Brings changes that an interrupted definition has committed on its node into the catalog.
+    ///
+    /// # Errors
+    /// When they contradict it, or cannot be made durable by `record`.
+    pub async fn adopt<F>(
+        &self,
+        changes: &[Change],
+        record: impl FnOnce(Arc<Catalog>) -> F,
+    ) -> Result<(), ClientError>
+    where
+        F: Future<Output = Result<(), ClientError>>,
+    {
+        let _turn = self.turn.lock().await;
+        let next = Arc::new(self.publisher.current().apply_all(changes)?);
+        record(Arc::clone(&next)).await?;
+        self.publisher.publish(next);
+        Ok(())
+    }
+
     /// Does what the statement says. Not cancel-safe: run it as a task of its own, so that it
     /// comes to its end if the client goes away.
     ///
@@ -132,8 +155,8 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
 
 /// What to say to a definition within a transaction block.
 #[must_use]
-pub fn refuse_in_transaction(definition: &Definition) -> herd_types::ClientError {
-    herd_types::ClientError::unsupported(format!(
+pub fn refuse_in_transaction(definition: &Definition) -> ClientError {
+    ClientError::unsupported(format!(
         "{} of what lies on several nodes cannot run inside a transaction block",
         definition.tag
     ))

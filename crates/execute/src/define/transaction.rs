@@ -80,6 +80,14 @@ impl<S: NodeSession> Branch<S> {
     }
 }
 
+/// Whether the node lets transactions be prepared.
+pub(super) async fn may_prepare<S: NodeSession>(branch: &mut Branch<S>) -> Result<bool, NodeError> {
+    let sql = "SELECT pg_catalog.current_setting('max_prepared_transactions')";
+    let rows = branch.query(sql).await?;
+    let setting = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+    Ok(setting != Some("0"))
+}
+
 /// The home node's error if it has one, else that of the first node.
 pub(super) fn first_error(
     home: NodeId,

@@ -1,51 +1,23 @@
 //! Definitions and COPYs of several nodes, with the ledger behind them and the gateway in front.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use herd_catalog::{Catalog, Change};
 use herd_execute::copy::{self, Decision, Decisions, End};
-use herd_execute::define::{
-    Completed, DefineError, Definer, GID_PREFIX, Intent, Journal, Publisher, Settled,
-};
+use herd_execute::define::{Completed, DefineError, Definer, Intent, Journal, Publisher, Settled};
 use herd_plan::ddl::{Draft, Outcome};
 use herd_session::{Boxed, ClientNodes, Definitions, Jobs};
-use herd_sidecar::{Ledger, LedgerError};
-use herd_types::{ClientError, JobId, NodeId, SqlState};
-use serde::{Deserialize, Serialize};
+use herd_sidecar::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Ledger, LedgerError, Payload};
+use herd_store::Job;
+use herd_types::{ClientError, JobId, SqlState};
 use tokio::sync::watch;
 
 /// A statement that was planned before statements were held is on its way to its node by then.
 const HOLD_GRACE: Duration = Duration::from_millis(10);
 const DEFINE_KIND: &str = "define";
 const COPY_KIND: &str = "copy";
-const COPY_GID_PREFIX: &str = "herd_copy_";
-
-/// What repair has to know of a job.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Payload {
-    /// Transactions prepared under this name on these nodes, in one database.
-    Prepared {
-        gid: String,
-        nodes: Vec<NodeId>,
-        database: Option<String>,
-    },
-    Alone {
-        node: NodeId,
-        transaction: String,
-        changes: Vec<Change>,
-    },
-    Build {
-        gid: String,
-        nodes: Vec<NodeId>,
-        undo: BTreeMap<NodeId, Vec<String>>,
-    },
-    Repeatable {
-        nodes: Vec<NodeId>,
-    },
-}
 
 pub struct LedgerJournal(Arc<Ledger>);
 
@@ -55,8 +27,10 @@ impl Journal for LedgerJournal {
     }
 
     async fn begin(&self, summary: &str, intent: Intent) -> Result<JobId, ClientError> {
-        // The gid has the job's number in it, which repair puts there.
-        let gid = format!("{GID_PREFIX}{}_", self.0.instance());
+        if let Some(job) = self.0.undecided(DEFINE_KIND).map_err(not_durable)? {
+            return Err(still_undecided(&job));
+        }
+        let gid = format!("{DEFINE_GID_PREFIX}{}_", self.0.instance());
         let payload = match intent {
             Intent::Prepare { nodes } => Payload::Prepared { gid, nodes, database: None },
             Intent::Alone { node, transaction, changes } => {
@@ -128,6 +102,7 @@ impl Publisher for GatewayPublisher {
 /// Runs DDL for sessions.
 pub struct HerdDefinitions {
     definer: Definer<LedgerJournal, GatewayPublisher>,
+    ledger: Arc<Ledger>,
 }
 
 impl HerdDefinitions {
@@ -137,7 +112,17 @@ impl HerdDefinitions {
         held: Arc<watch::Sender<bool>>,
     ) -> HerdDefinitions {
         let publisher = GatewayPublisher { catalog, held };
-        HerdDefinitions { definer: Definer::new(LedgerJournal(ledger), publisher) }
+        let definer = Definer::new(LedgerJournal(Arc::clone(&ledger)), publisher);
+        HerdDefinitions { definer, ledger }
+    }
+}
+
+impl Adopt for HerdDefinitions {
+    fn adopt(&self, job: Job, changes: Vec<Change>) -> Boxed<'_, Result<(), ClientError>> {
+        let record = move |next: Arc<Catalog>| async move {
+            self.ledger.adopted(job, &next).await.map_err(not_durable)
+        };
+        Box::pin(async move { self.definer.adopt(&changes, record).await })
     }
 }
 
@@ -222,6 +207,18 @@ impl Jobs for LedgerJobs {
             })
             .collect()
     }
+}
+
+/// The catalog that the next definition would rest on is not known yet.
+fn still_undecided(job: &Job) -> ClientError {
+    ClientError::error(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!(
+            "{} ({}) was interrupted, and its outcome is not known yet",
+            job.id, job.description
+        ),
+    )
+    .with_hint("It is settled when its node is back: see SHOW JOBS and SHOW NODES.")
 }
 
 fn job_of(decision: &Decision) -> Result<JobId, ClientError> {

@@ -21,7 +21,7 @@ use clap::Args;
 use herd_config::Config;
 use herd_execute::Interrupt;
 use herd_session::{Clients, Gateway, Metrics};
-use herd_sidecar::{ControlPools, Health, Ledger, RoleDirectory};
+use herd_sidecar::{Adopt, ControlPools, Health, Ledger, Repair, RoleDirectory};
 use herd_wire::auth::MockSecret;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,9 @@ use crate::demo;
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How long sessions may take to end once they were told to.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long clients wait at the start for interrupted work to be repaired.
+const REPAIR_WAIT_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -102,8 +105,14 @@ pub fn serve(
     let health = Arc::new(Health::default());
     let catalog = Arc::new(ArcSwap::from_pointee(catalog));
     let held = Arc::new(watch::channel(false).0);
-    let definitions =
-        HerdDefinitions::new(Arc::clone(&ledger), Arc::clone(&catalog), Arc::clone(&held));
+    let definitions = Arc::new(HerdDefinitions::new(
+        Arc::clone(&ledger),
+        Arc::clone(&catalog),
+        Arc::clone(&held),
+    ));
+    let adopt = Arc::clone(&definitions) as Arc<dyn Adopt>;
+    let repair = Repair::new(Arc::clone(&ledger), Arc::clone(&pools), adopt)
+        .context("cannot read Herd's jobs")?;
     let (paused, _) = watch::channel(false);
     let (draining, _) = watch::channel(false);
     let operator = Arc::new(HerdOperator::new(Box::new(reload), shutdown.clone()));
@@ -115,7 +124,7 @@ pub fn serve(
         roles: Arc::new(HerdRoles::new(roles, runtime.handle().clone())),
         operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
         jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
-        definitions_runner: Arc::new(definitions),
+        definitions_runner: definitions,
         decisions: Arc::new(LedgerDecisions(Arc::clone(&ledger))),
         held,
         paused,
@@ -129,6 +138,11 @@ pub fn serve(
     let workers = worker::start(&gateway, &config, &stop)?;
     let served = runtime.block_on(async {
         let listeners = listen::bind(&config)?;
+        // What is interrupted is settled before anyone can see it, unless a node is away.
+        if repair.is_due() && tokio::time::timeout(REPAIR_WAIT_MAX, repair.sweep()).await.is_err() {
+            tracing::warn!("serving while interrupted work is still being repaired");
+        }
+        tokio::spawn(repair.run(stop.clone()));
         control::start(&gateway, &pools, &health, &config, &stop)?;
         listen::accept_on(listeners, &gateway, &workers, &config, &shutdown)?;
         ready();
