@@ -84,6 +84,8 @@ pub struct ServerConnection {
     pub applied: Arc<Settings>,
     pub reported: Reported,
     pub prepared: PreparedCache,
+    /// The client whose use of sequences is all that the server remembers of them.
+    pub sequences_of: Option<ClientId>,
     pub(crate) expires_at: Instant,
     pub(crate) idle_since: Instant,
     _permit: OwnedSemaphorePermit,
@@ -116,6 +118,7 @@ impl ServerConnection {
             applied: Arc::default(),
             reported: Reported::new(logged_in.parameters),
             prepared: PreparedCache::new(statements_max),
+            sequences_of: None,
             expires_at: now + lifetime,
             idle_since: now,
             _permit: permit,

@@ -17,8 +17,8 @@ const SESSION_LOCKS: [&str; 4] = [
 /// Changes any setting, whose name may be computed.
 const SET_CONFIG: &str = "set_config";
 
-/// Tell what `nextval` gave to the same session.
-const SEQUENCE_STATE: [&str; 2] = ["currval", "lastval"];
+/// Make, or tell, what `nextval` gave to the same session.
+const SEQUENCE_STATE: [&str; 4] = ["nextval", "setval", "currval", "lastval"];
 
 /// The effects of any statement: of the functions that it calls, and of SELECT … INTO TEMP.
 pub(crate) fn of_statement(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Effects {
@@ -79,7 +79,7 @@ fn of_call(sql: &[u8], name: Token) -> Effects {
     if name == SET_CONFIG {
         Effects { probes_settings: true, ..Effects::default() }
     } else if SEQUENCE_STATE.contains(&name.as_ref()) {
-        Effects { reads_sequences: true, ..Effects::default() }
+        Effects { uses_sequences: true, ..Effects::default() }
     } else if SESSION_LOCKS.contains(&name.as_ref()) {
         Effects::pinned(PinReason::AdvisoryLock)
     } else {

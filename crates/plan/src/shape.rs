@@ -233,8 +233,8 @@ pub struct Effects {
     pub pin: Option<PinReason>,
     /// Settings may have changed in a way that the text does not tell: ask the server.
     pub probes_settings: bool,
-    /// What the session's own `nextval` gave is asked for.
-    pub reads_sequences: bool,
+    /// What the session's own `nextval` gave is made or asked for.
+    pub uses_sequences: bool,
 }
 
 impl Effects {
@@ -248,7 +248,7 @@ impl Effects {
         Effects {
             pin: self.pin.or(other.pin),
             probes_settings: self.probes_settings || other.probes_settings,
-            reads_sequences: self.reads_sequences || other.reads_sequences,
+            uses_sequences: self.uses_sequences || other.uses_sequences,
         }
     }
 }

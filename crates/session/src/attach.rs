@@ -50,18 +50,24 @@ impl Session {
         Ok(())
     }
 
-    /// The same for a statement that asks what `nextval` gave in its session: on a connection new
-    /// to the client nothing was given, whatever other clients did there.
+    /// The same for a statement that may ask what `nextval` gave in its session: what it gave to
+    /// other clients on the same connection is forgotten first.
     pub(crate) async fn attach_for(&mut self, node: NodeId, plan: &Plan) -> Result<(), Trouble> {
         let was_attached = self.links.current.is_some();
-        let was_kept = self.links.kept.iter().any(|link| link.node() == node);
         self.attach(node).await?;
-        if plan.effects.reads_sequences
-            && !was_attached
-            && !was_kept
-            && let Some(link) = &mut self.links.current
-        {
-            link.lease.connection().simple(b"DISCARD SEQUENCES").await?;
+        if plan.effects.uses_sequences && !was_attached {
+            self.own_sequences().await?;
+        }
+        Ok(())
+    }
+
+    async fn own_sequences(&mut self) -> Result<(), Trouble> {
+        let client = Some(self.handle().id);
+        let Some(link) = &mut self.links.current else { return Ok(()) };
+        let server = link.lease.connection();
+        if server.sequences_of != client {
+            server.simple(b"DISCARD SEQUENCES").await?;
+            server.sequences_of = client;
         }
         Ok(())
     }
@@ -77,13 +83,18 @@ impl Session {
         if self.worker.gateway.config.load().pool.mode == PoolMode::Session {
             link.pin(PinReason::SessionPooling);
         }
+        let client = self.handle().id;
         self.handle().runs_on(link.lease.identity());
         let restored = link.lease.connection().restore(self.settings.committed()).await;
         if let Err(error) = restored {
             self.handle().runs_nowhere().await;
             return Err(error.into());
         }
-        let reported = &link.lease.connection().reported;
+        let server = link.lease.connection();
+        if server.sequences_of != Some(client) {
+            server.sequences_of = None;
+        }
+        let reported = &server.reported;
         if !self.told.is_same(reported) {
             let mut news = BytesMut::new();
             for (name, value) in self.told.changes_to(reported) {
