@@ -19,7 +19,7 @@ use herd_wire::tls::{TlsToNode, Verification};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 mod support;
-use support::{Demand, Directory, certificates, tcp_door};
+use support::{Demand, certificates, tcp_door};
 
 const SECONDS_MAX: Duration = Duration::from_secs(20);
 
@@ -38,7 +38,6 @@ const TLS_HBA: &str = "hostssl all bound 127.0.0.1/32 scram-sha-256";
 
 struct Server {
     postgres: TempPostgres,
-    certificates: Directory,
     encrypts: bool,
 }
 
@@ -46,7 +45,8 @@ struct Server {
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
     let postgres = TempPostgres::start(&[]);
     let certificates = certificates();
-    for (from, to) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
+    let files = [("ca.pem", "ca.pem"), ("server.pem", "server.crt"), ("server.key", "server.key")];
+    for (from, to) in files {
         let to = postgres.directory().join(to);
         fs::copy(certificates.path(from), &to).expect("writable");
         give_to_owner_of(postgres.directory(), &to);
@@ -70,7 +70,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     while postgres.psql("show work_mem").trim() != "3MB" {
         std::thread::sleep(Duration::from_millis(20));
     }
-    Server { postgres, certificates, encrypts }
+    Server { postgres, encrypts }
 });
 
 fn give_to_owner_of(directory: &Path, file: &Path) {
@@ -194,7 +194,7 @@ async fn a_password_in_plain_text_goes_only_where_nobody_listens() {
 
 /// The server over TLS, where it was built with it.
 fn encrypted() -> Option<NodeAddress> {
-    let ca = SERVER.certificates.path("ca.pem");
+    let ca = SERVER.postgres.directory().join("ca.pem");
     let tls = TlsToNode::required(Some(&ca), Verification::Host).expect("a good authority");
     SERVER.encrypts.then(|| NodeAddress::new("localhost", SERVER.postgres.port(), tls))
 }
