@@ -3,6 +3,7 @@
 use herd_catalog::{Resolved, Table, TableKind};
 use herd_types::ClientError;
 
+use crate::cursor::{Cursor, Name};
 use crate::lex::{Kind, Token, position};
 use crate::{Action, Context, Forward, Plan, Target};
 
@@ -77,6 +78,35 @@ pub(crate) fn mentioned_in_body<'a>(body: &[u8], context: &Context<'a>) -> Optio
 
 fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+}
+
+/// Refuses SELECT … INTO a new table that shares its unqualified name with a logical table: which
+/// of the two a later statement means could not be told.
+pub(crate) fn check_into(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<(), ClientError> {
+    for (n, into) in tokens.iter().enumerate().filter(|(_, token)| token.is_word(sql, "into")) {
+        let before = n.checked_sub(1).map(|before| tokens[before]);
+        let is = |word| before.is_some_and(|before| before.is_word(sql, word));
+        if is("insert") || is("merge") {
+            continue;
+        }
+        let mut cursor = Cursor::new(sql, &tokens[n + 1..]);
+        cursor.one_of(&["local", "global"]);
+        cursor.one_of(&["temp", "temporary", "unlogged"]);
+        cursor.word("table");
+        let known = |name: &Name<'_>| context.catalog.knows_name(&name.name);
+        if let Some(name) = cursor.name().filter(known) {
+            let message = format!("SELECT INTO cannot make a table called \"{}\"", name.name);
+            return Err(ClientError::unsupported(message)
+                .with_detail("A table that lies on several nodes has this name.")
+                .with_hint("Choose another name, or use INSERT INTO … SELECT.")
+                .at(position(sql, into.start as usize)));
+        }
+    }
+    Ok(())
 }
 
 /// The refusal of a statement that is not understood and names a logical table.

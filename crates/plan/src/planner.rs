@@ -12,7 +12,7 @@ use crate::lex::{self, Kind, Token};
 use crate::normalise::{self, Normaliser, Reading};
 use crate::several::Names;
 use crate::split::split;
-use crate::{Action, Effects, Plan, PreparedCommand, Slots, analyse, effects, utility};
+use crate::{Action, Effects, Plan, PreparedCommand, Slots, analyse, effects, named, utility};
 
 /// What a statement's meaning depends on besides its text.
 #[derive(Clone, Copy)]
@@ -213,6 +213,7 @@ pub(crate) fn query(
     if !first.is_some_and(|&first| normalise::starts_query(first, sql)) {
         return Ok(None);
     }
+    named::check_into(sql, tokens, context)?;
     let slots = normalise::slots(sql, tokens);
     let mut plan = analyse::understand(sql, tokens, &slots, context)?;
     plan.effects = plan.effects.and(effects::of_statement(sql, tokens, context));

@@ -204,6 +204,19 @@ fn names_are_not_guessed_after_a_change_of_search_path() {
 }
 
 #[test]
+fn no_new_table_is_called_as_a_logical_one() {
+    for sql in [
+        "select * into users from t",
+        "with x as (select 1) select * into temp table other.users_1 from x",
+        "select * into unlogged country from t",
+    ] {
+        assert!(describe(sql).contains("0A000: SELECT INTO cannot make"), "{sql}");
+    }
+    assert!(!describe("insert into users select 1, 'x'").contains("SELECT INTO"));
+    assert!(!describe("select * into temp x from t").contains("SELECT INTO"));
+}
+
+#[test]
 fn a_text_that_cannot_be_read_is_refused_as_a_whole() {
     check(
         "select 1; select 'a",
