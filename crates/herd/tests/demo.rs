@@ -1,5 +1,7 @@
 //! `herd demo` as a new user meets it: the sample, the README's first ten minutes, and the end.
 
+#![cfg(test)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
@@ -166,6 +168,10 @@ fn the_first_ten_minutes_go_as_the_readme_says() {
         let is_refused = answer.contains("ERROR");
         assert_eq!(is_refused, prose.contains("does not guess"), "{prose}\n{block}\n{answer}");
     }
+
+    let one = "SELECT name, dept FROM users WHERE region = 'america' AND uid = 42";
+    assert!(README.contains(one));
+    assert_eq!(demo.psql(demo.port, one), "Ada Novak|dept2");
 
     demo.stop();
     assert_eq!(processes_of(&demo.directory), [""; 0]);
