@@ -12,7 +12,6 @@ use herd_node::{NodeError, PoolKey, Reported, Setting, Settings};
 use herd_types::{ClientError, SqlState};
 use herd_wire::auth::{How, Method, Proven, RolePassword, StoredPassword, authenticate};
 use herd_wire::connect::Credential;
-use herd_wire::scram::ScramVerifier;
 use herd_wire::startup::{Arrived, Greeting, GreetingPolicy, greet};
 use herd_wire::stream::{Peer, Stream};
 use parking_lot::Mutex;
@@ -111,7 +110,7 @@ async fn admit(
         turn_away(&mut arrived, &error).await;
         return None;
     }
-    let record = match find_role(worker, config, &arrived.user).await {
+    let record = match find_role(worker, &arrived.user).await {
         Ok(record) => record,
         Err(error) => {
             outcome("failed");
@@ -163,14 +162,9 @@ fn check_room(worker: &Worker, config: &Config) -> Result<(), ClientError> {
 }
 
 /// Users of the configuration come first, then the roles of the home node.
-async fn find_role(
-    worker: &Worker,
-    config: &Config,
-    user: &str,
-) -> Result<Option<RoleRecord>, ClientError> {
-    if let Some(known) = config.auth.users.iter().find(|known| known.name == user) {
-        let verifier = ScramVerifier::make(known.password.reveal());
-        let stored = StoredPassword::Scram(verifier);
+async fn find_role(worker: &Worker, user: &str) -> Result<Option<RoleRecord>, ClientError> {
+    if let Some(verifier) = worker.gateway.static_users.load().verifier(user) {
+        let stored = StoredPassword::Scram(verifier.clone());
         return Ok(Some(RoleRecord {
             password: Some(RolePassword { stored, valid_until: None }),
             can_login: true,

@@ -1,5 +1,6 @@
 //! What all sessions of a process share, and what those of one worker share.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use herd_plan::Planner;
 use herd_plan::ddl::{Draft, Outcome};
 use herd_types::{ClientError, NodeId};
 use herd_wire::auth::{MockSecret, RolePassword};
+use herd_wire::scram::ScramVerifier;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -59,6 +61,9 @@ pub trait Operator: Send + Sync {
 /// Shared by the whole process.
 pub struct Gateway {
     pub config: ArcSwap<Config>,
+    /// Verifiers of the configuration's own users, made once: that takes time, and their salt must
+    /// not change from login to login.
+    pub static_users: ArcSwap<StaticUsers>,
     pub catalog: Arc<ArcSwap<Catalog>>,
     pub clients: Arc<Clients>,
     pub metrics: Metrics,
@@ -88,7 +93,34 @@ pub struct Worker {
     pub statements: SharedInterner,
 }
 
+/// Users whose passwords the configuration gives.
+#[derive(Debug, Default)]
+pub struct StaticUsers {
+    verifiers: HashMap<String, ScramVerifier>,
+}
+
+impl StaticUsers {
+    #[must_use]
+    pub fn of(config: &Config) -> StaticUsers {
+        let verifier = |user: &herd_config::StaticUser| {
+            (user.name.clone(), ScramVerifier::make(user.password.reveal()))
+        };
+        StaticUsers { verifiers: config.auth.users.iter().map(verifier).collect() }
+    }
+
+    #[must_use]
+    pub fn verifier(&self, user: &str) -> Option<&ScramVerifier> {
+        self.verifiers.get(user)
+    }
+}
+
 impl Gateway {
+    /// Another configuration, as far as that takes effect while Herd runs.
+    pub fn reconfigure(&self, config: Config) {
+        self.static_users.store(Arc::new(StaticUsers::of(&config)));
+        self.config.store(Arc::new(config));
+    }
+
     pub fn catalog(&self) -> arc_swap::Guard<Arc<Catalog>> {
         self.catalog.load()
     }

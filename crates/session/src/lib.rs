@@ -33,7 +33,9 @@ mod trouble;
 
 pub use define::ClientNodes;
 pub use front::{Lobby, serve};
-pub use gateway::{Boxed, Definitions, Gateway, Jobs, Operator, RoleRecord, Roles, Worker};
+pub use gateway::{
+    Boxed, Definitions, Gateway, Jobs, Operator, RoleRecord, Roles, StaticUsers, Worker,
+};
 pub use metrics::Metrics;
 pub use registry::Clients;
 pub use sweeper::sweep;

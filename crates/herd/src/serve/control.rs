@@ -80,7 +80,7 @@ impl HerdOperator {
     pub fn reload_now(&self) -> Result<()> {
         let config = (self.read)()?;
         if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
-            gateway.config.store(Arc::new(config));
+            gateway.reconfigure(config);
             tracing::info!("configuration reloaded");
         }
         Ok(())

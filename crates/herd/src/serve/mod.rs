@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use clap::Args;
 use herd_config::Config;
 use herd_execute::Interrupt;
-use herd_session::{Clients, Gateway, Metrics};
+use herd_session::{Clients, Gateway, Metrics, StaticUsers};
 use herd_sidecar::{Adopt, ControlPools, Health, Ledger, Repair, RoleDirectory};
 use herd_wire::auth::MockSecret;
 use tokio::sync::watch;
@@ -118,6 +118,7 @@ pub fn serve(
     let operator = Arc::new(HerdOperator::new(Box::new(reload), shutdown.clone()));
     let gateway = Arc::new(Gateway {
         config: ArcSwap::from_pointee(config.clone()),
+        static_users: ArcSwap::from_pointee(StaticUsers::of(&config)),
         catalog: Arc::clone(&catalog),
         clients: Arc::new(Clients::default()),
         metrics: Metrics::new().context("cannot register the metrics")?,
