@@ -5,6 +5,7 @@ mod headers;
 mod length;
 mod numbers;
 mod purity;
+mod seams;
 mod source;
 mod tree;
 mod words;
@@ -43,6 +44,7 @@ pub fn check() -> Result<()> {
     breaches.extend(headers::check(&tree));
     breaches.extend(length::check(&sources, &Allowed::parse(tree.text(length::ALLOWED_FILE)?)?));
     breaches.extend(purity::check(&sources));
+    breaches.extend(seams::check(&sources));
     breaches.extend(crates::check(&tree)?);
     breaches.extend(numbers::check(&tree));
     breaches.extend(words::check(&tree));
