@@ -12,4 +12,4 @@ pub use client::{ClientConnection, ClientLost};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::Output;
 pub use relay::{Relay, RelayError};
-pub use replies::{Event, Expected, Replies, RepliesError, Shown, Token};
+pub use replies::{Event, Expected, Replies, RepliesError, Shown, Subject, Token};

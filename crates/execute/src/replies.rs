@@ -72,8 +72,16 @@ pub enum Event {
     },
     CopyIn,
     /// A definition has run: what was prepared before may not fit any more.
-    Defined,
+    Defined(Subject),
     Ready(TransactionStatus),
+}
+
+/// What a definition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Who may log in, and as whom.
+    Role,
+    Object,
 }
 
 #[derive(Debug, Error)]
@@ -223,9 +231,7 @@ impl Replies {
                 return Ok(());
             }
             b'C' => {
-                if is_definition(body) {
-                    output.events.push(Event::Defined);
-                }
+                output.events.extend(Subject::of(body).map(Event::Defined));
             }
             b'1' | b'2' | b'3' | b'I' | b's' | b'V' => {}
             _ => return Err(RepliesError::Unexpected { tag: tag as char }),
@@ -353,9 +359,14 @@ fn is_row_data(tag: u8) -> bool {
     matches!(tag, b'D' | b'd' | b'V')
 }
 
-/// Whether a command tag is that of a definition.
-fn is_definition(tag: &[u8]) -> bool {
-    [b"ALTER ".as_slice(), b"CREATE ", b"DROP "].iter().any(|verb| tag.starts_with(verb))
+impl Subject {
+    /// What a command tag says was defined, if it is that of a definition.
+    #[must_use]
+    pub fn of(tag: &[u8]) -> Option<Subject> {
+        let verbs = [b"ALTER ".as_slice(), b"CREATE ", b"DROP "];
+        let rest = verbs.iter().find_map(|verb| tag.strip_prefix(*verb))?;
+        Some(if rest.starts_with(b"ROLE") { Subject::Role } else { Subject::Object })
+    }
 }
 
 fn parameter(body: &[u8]) -> Option<Event> {

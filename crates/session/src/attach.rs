@@ -177,8 +177,8 @@ impl Session {
             self.handle().enter(Phase::InTransaction);
             return self.probe_search_path().await;
         }
-        if std::mem::take(&mut self.batch.defined) {
-            self.worker.gateway.note_definition();
+        if let Some(subject) = self.batch.defined.take() {
+            self.worker.gateway.note_definition(subject);
         }
         self.batch.conclusion = Conclusion::Open;
         if heard.failed || was_failed || rolling_back {

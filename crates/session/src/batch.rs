@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use herd_execute::Token;
+use herd_execute::{Subject, Token};
 use herd_node::{Settings, StatementKey};
 use herd_plan::{Action, Plan, TransactionCommand};
 
@@ -85,7 +85,7 @@ pub(crate) struct Batch {
     /// What a connection has after a RESET, which knows nothing of the startup packet.
     pub(crate) bare_settings: Option<Arc<Settings>>,
     /// The transaction has changed definitions, which others see when it commits.
-    pub(crate) defined: bool,
+    pub(crate) defined: Option<Subject>,
     /// Settings may have changed in a way that only the server knows.
     pub(crate) probes: bool,
     meanings: Vec<Meaning>,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use herd_execute::Subject;
 use herd_execute::define::{
     Completed, DefineError, NodeError as DefineNodeError, NodeSession, Nodes, Refusal, Rows,
     refuse_in_transaction,
@@ -161,7 +162,9 @@ impl Session {
             return Err(ClientError::unsupported("the statement has no node to run on").into());
         };
         let (answer, status) = link.lease.connection().simple(sql).await?;
-        self.worker.gateway.note_definition();
+        if let Some(subject) = Subject::of(answer.tag.as_bytes()) {
+            self.worker.gateway.note_definition(subject);
+        }
         let mut out = BytesMut::new();
         put_notices(&mut out, &answer.notices);
         message::command_complete(&mut out, &answer.tag);
@@ -187,7 +190,8 @@ impl Session {
         match run.await.map_err(ended)?.map_err(trouble)? {
             Completed::Home => Ok(Defined::ByHome),
             Completed::Done { tag, notices } => {
-                self.worker.gateway.note_definition();
+                let subject = Subject::of(tag.as_bytes()).unwrap_or(Subject::Object);
+                self.worker.gateway.note_definition(subject);
                 let mut out = BytesMut::new();
                 put_notices(&mut out, &said.lock());
                 for notice in notices {

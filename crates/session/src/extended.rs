@@ -153,8 +153,10 @@ impl Session {
         let kind = reader.u8()?;
         let name = reader.string()?;
         reader.end()?;
-        if kind == b'P' {
-            return self.describe_portal(frame, name).await;
+        match kind {
+            b'S' => {}
+            b'P' => return self.describe_portal(frame, name).await,
+            _ => return Err(invalid_subtype("DESCRIBE", kind).into()),
         }
         let statement = self.current_statement(name)?;
         if self.runs_in_herd(&statement) {
@@ -258,8 +260,10 @@ impl Session {
                 });
                 return Ok(());
             }
-        } else {
+        } else if kind == b'S' {
             self.statements.remove(name);
+        } else {
+            return Err(invalid_subtype("CLOSE", kind).into());
         }
         self.answer(&message::CLOSE_COMPLETE);
         Ok(())
@@ -376,4 +380,11 @@ impl Session {
     pub(crate) fn answer(&mut self, bytes: &[u8]) {
         self.exchange.replies.expect(Expected::Answer(Bytes::copy_from_slice(bytes)));
     }
+}
+
+fn invalid_subtype(message: &str, subtype: u8) -> ClientError {
+    ClientError::error(
+        SqlState::PROTOCOL_VIOLATION,
+        format!("invalid {message} message subtype {subtype}"),
+    )
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
 use herd_config::Config;
+use herd_execute::Subject;
 use herd_execute::copy::Decisions;
 use herd_execute::define::{Completed, DefineError};
 use herd_node::Pools;
@@ -39,6 +40,8 @@ pub struct RoleRecord {
 /// Where roles are looked up. `None` when there is no such role.
 pub trait Roles: Send + Sync {
     fn find<'a>(&'a self, role: &'a str) -> Boxed<'a, Result<Option<RoleRecord>, ClientError>>;
+    /// Roles may have changed: what is remembered of them does not count any more.
+    fn forget(&self);
 }
 
 /// Runs DDL, one definition at a time in the whole process.
@@ -126,10 +129,19 @@ impl Gateway {
     }
 
     /// Statements prepared so far are prepared anew under other names when they come again.
-    pub fn note_definition(&self) {
+    pub fn note_definition(&self, subject: Subject) {
+        if subject == Subject::Role {
+            self.roles.forget();
+        }
         self.definitions.fetch_add(1, Ordering::AcqRel);
         for worker in self.workers.lock().iter() {
             worker.statements.lock().clear();
+            if subject == Subject::Role {
+                // Connections of a role that was dropped, or made anew, are somebody else's.
+                for pool in worker.pools.all() {
+                    pool.renew();
+                }
+            }
         }
     }
 

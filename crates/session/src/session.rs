@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use herd_execute::{ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies};
+use herd_execute::{
+    ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies, Subject,
+};
 use herd_node::{Pool, PoolKey, Reported};
 use herd_plan::{Context as PlanContext, Query};
 use herd_types::{ClientError, NodeId, SqlState};
@@ -82,7 +84,7 @@ pub(crate) struct Heard {
     pub(crate) events: SmallVec<[Event; 4]>,
     pub(crate) status: Option<TransactionStatus>,
     pub(crate) failed: bool,
-    pub(crate) defined: bool,
+    pub(crate) defined: Option<Subject>,
 }
 
 impl Session {
@@ -305,9 +307,9 @@ impl Session {
         let relayed = relay.run(|event| heard.hear(event)).await;
         self.exchange.told_error = heard.failed;
         self.registered.handle.interrupts.lower(Interrupt::QueryTimeout);
-        if heard.defined {
-            self.batch.defined = true;
-            self.worker.gateway.note_definition();
+        if let Some(subject) = heard.defined {
+            self.batch.defined = Some(subject);
+            self.worker.gateway.note_definition(subject);
         }
         relayed?;
         self.answer_alone().await?;
@@ -366,7 +368,7 @@ impl Heard {
                 self.events.push(event.clone());
             }
             Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
-            Event::Defined => self.defined = true,
+            Event::Defined(subject) => self.defined = Some(*subject),
             Event::CopyIn | Event::Parameter { .. } => {}
         }
     }

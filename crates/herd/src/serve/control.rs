@@ -28,6 +28,10 @@ impl HerdRoles {
 }
 
 impl Roles for HerdRoles {
+    fn forget(&self) {
+        self.directory.forget_all();
+    }
+
     fn find<'a>(&'a self, role: &'a str) -> Boxed<'a, Result<Option<RoleRecord>, ClientError>> {
         let directory = Arc::clone(&self.directory);
         let role = role.to_owned();
