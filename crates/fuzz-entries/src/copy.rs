@@ -66,7 +66,7 @@ fn split(format: CopyFormat, chunks: &[&[u8]]) -> Result<Vec<(Vec<u8>, String)>,
     let mut pieces = Vec::new();
     let mut sink = |piece: Piece<'_>| {
         pieces.push(match piece {
-            Piece::ForAll(bytes) => (bytes.to_vec(), "for all".to_owned()),
+            Piece::ForAll { bytes, .. } => (bytes.to_vec(), "for all".to_owned()),
             Piece::Row(row) => (row.bytes.to_vec(), format!("{:?}", row.key)),
         });
         Ok(())

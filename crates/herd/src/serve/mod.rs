@@ -90,12 +90,7 @@ pub fn serve(
     shutdown: CancellationToken,
     reload: impl Fn() -> Result<Config> + Send + Sync + 'static,
 ) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("herd-control")
-        .enable_all()
-        .build()
-        .context("cannot start the control runtime")?;
+    let runtime = control_runtime()?;
     let _control = runtime.enter();
     let ledger = Ledger::open(&config.data_dir).context("cannot open Herd's catalog")?;
     let ledger = Arc::new(ledger);
@@ -158,6 +153,15 @@ pub fn serve(
     }
     runtime.shutdown_timeout(TERMINATE_TIMEOUT);
     served
+}
+
+fn control_runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("herd-control")
+        .enable_all()
+        .build()
+        .context("cannot start the control runtime")
 }
 
 /// Waits for the end: SIGTERM, SIGINT, DRAIN. SIGHUP reloads meanwhile.
