@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import psycopg
@@ -19,6 +20,8 @@ class Pair:
 
     tested: psycopg.Connection
     oracle: psycopg.Connection
+    #: Where the rows of the endpoint under test lie: its nodes, or itself.
+    behind: list[psycopg.Connection]
     #: Whether the endpoint is plain PostgreSQL too, which proves the corpus and not Herd.
     proving: bool
 
@@ -29,7 +32,11 @@ def pair(endpoint: Endpoint, oracle: Endpoint) -> Iterator[Pair]:
     proving = endpoint == oracle
     databases.load(endpoint, "tested", herd=not proving)
     databases.load(oracle, "oracle", herd=False)
-    with databases.connect(endpoint, "tested") as tested, databases.connect(oracle, "oracle") as plain:
-        yield Pair(tested, plain, proving)
+    with ExitStack() as stack:
+        tested = stack.enter_context(databases.connect(endpoint, "tested"))
+        plain = stack.enter_context(databases.connect(oracle, "oracle"))
+        behind = [endpoint] if proving else databases.nodes(endpoint)
+        connections = [stack.enter_context(databases.connect(each, "tested")) for each in behind]
+        yield Pair(tested, plain, connections, proving)
     databases.drop(endpoint, "tested")
     databases.drop(oracle, "oracle")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parent
 #: What Herd says of a statement that it cannot answer from one node.
 REFUSED = "0A000"
 KEYED = ("users", "orders", "docs", "parts", "events", "ranks")
-TABLES = (*KEYED, "country", "settings")
+REFERENCE = ("country",)
+HOME = ("settings",)
+TABLES = (*KEYED, *REFERENCE, *HOME)
 
 
 @dataclass
@@ -63,6 +65,8 @@ def load(endpoint: Endpoint, schema: str, *, herd: bool) -> None:
         connection.execute(f"CREATE SCHEMA routing_{schema}")
         for statement in statements(FOLDER / "fixture.sql"):
             connection.execute(statement if herd else plain(statement))
+        with connection.cursor().copy("COPY country FROM STDIN") as copy:
+            copy.write("cz\tCzechia\t1\njp\tJapan\t2\npe\tPeru\t3\n")
         for table, rows in keyed_rows().items():
             places = ", ".join(["%s"] * len(rows[0]))
             for row in rows:
@@ -130,8 +134,30 @@ def finish(protocol: psycopg.pq.abc.PGconn, answer: Answer) -> Answer:
     return answer
 
 
-def contents(connection: psycopg.Connection, table: str, *, herd: bool) -> list[bytes]:
-    """All rows of a table; Herd copies a fragmented one from all its nodes."""
-    source = table if herd else f"(TABLE {table})"
-    with connection.cursor().copy(f"COPY {source} TO STDOUT") as copy:
+def nodes(endpoint: Endpoint) -> list[Endpoint]:
+    """The nodes behind Herd, the home node first, for looking behind its back."""
+    with psycopg.connect(**endpoint.parameters(), autocommit=True) as connection:
+        cursor = connection.execute("SHOW NODES")
+        names = [column.name for column in cursor.description or ()]
+        found = [dict(zip(names, row, strict=True)) for row in cursor]
+    found.sort(key=lambda node: not is_true(node["home"]))
+    return [replace(endpoint, host=node["host"], port=int(node["port"])) for node in found]
+
+
+def is_true(value: object) -> bool:
+    return value in (True, "t", "true")
+
+
+def stored(connection: psycopg.Connection, table: str) -> list[bytes]:
+    """All rows of a table on one server."""
+    with connection.cursor().copy(f"COPY (TABLE {table}) TO STDOUT") as copy:
         return sorted(b"".join(bytes(chunk) for chunk in copy).splitlines())
+
+
+def contents(servers: list[psycopg.Connection], table: str) -> list[bytes]:
+    """All rows of a logical table, from where they lie."""
+    parts = [stored(server, table) for server in (servers if table not in HOME else servers[:1])]
+    if table in REFERENCE:
+        assert all(part == parts[0] for part in parts), f"the copies of {table} differ"
+        return parts[0]
+    return sorted(row for part in parts for row in part)

@@ -34,5 +34,4 @@ CREATE TABLE country (code text PRIMARY KEY, name text, rank int) WITH (herd.ref
 
 CREATE TABLE settings (id int PRIMARY KEY, name text UNIQUE, value text);
 
-INSERT INTO country VALUES ('cz', 'Czechia', 1), ('jp', 'Japan', 2), ('pe', 'Peru', 3);
 INSERT INTO settings SELECT i, 'setting ' || i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'value ' || i END FROM generate_series(1, 20) i;

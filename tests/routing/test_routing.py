@@ -29,8 +29,7 @@ def assert_same(sql: str, tested: Answer, right: Answer) -> None:
 
 def assert_same_contents(pair: Pair, tables: tuple[str, ...], sql: str) -> None:
     for table in tables:
-        tested = contents(pair.tested, table, herd=not pair.proving)
-        assert tested == contents(pair.oracle, table, herd=False), f"{table} after {sql}"
+        assert contents(pair.behind, table) == contents([pair.oracle], table), f"{table} after {sql}"
 
 
 @BOTH_PROTOCOLS
@@ -49,19 +48,17 @@ def test_several_nodes_answer_as_postgresql_or_refuse(pair: Pair, path: Path, sq
         assert_same(sql, tested, ask(pair.oracle, sql, extended=extended))
 
 
-@pytest.mark.parametrize("file", ["one_node", "several_nodes"])
-def test_writes_leave_what_postgresql_leaves(pair: Pair, file: str) -> None:
-    for sql in statements(FOLDER / "writes" / f"{file}.sql"):
-        tested = ask(pair.tested, sql, extended=False)
-        if tested.state == REFUSED and file == "several_nodes":
-            ask(pair.tested, "ROLLBACK", extended=False)
-        else:
-            right = ask(pair.oracle, sql, extended=False)
-            assert file == "several_nodes" or right.state == "", right.message
-            assert_same(sql, tested, right)
-            for connection in (pair.tested, pair.oracle):
-                ask(connection, "ROLLBACK", extended=False)
-        assert_same_contents(pair, TABLES, sql)
+@pytest.mark.parametrize(("path", "sql"), corpus("writes"), ids=name)
+def test_write_leaves_what_postgresql_leaves(pair: Pair, path: Path, sql: str) -> None:
+    tested = ask(pair.tested, sql, extended=False)
+    ask(pair.tested, "ROLLBACK", extended=False)
+    # What was refused is not done on the oracle either, so that the statements after it still compare.
+    if tested.state != REFUSED or pair.proving:
+        right = ask(pair.oracle, sql, extended=False)
+        ask(pair.oracle, "ROLLBACK", extended=False)
+        assert_same(sql, tested, right)
+    assert path.stem == "several_nodes" or tested.state == "", tested.message
+    assert_same_contents(pair, TABLES, sql)
 
 
 @pytest.mark.parametrize(

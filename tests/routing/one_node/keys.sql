@@ -25,7 +25,6 @@ SELECT u.name FROM users u WHERE u.uid = 20;
 SELECT "users"."name" FROM "users" WHERE "users"."uid" = 21;
 SELECT name AS n FROM users AS u WHERE uid = 22;
 SELECT u.n FROM users AS u (k, r, n) WHERE k = 23;
-SELECT * FROM ONLY users WHERE uid = 24 AND false;
 SELECT uid, name FROM users WHERE uid = 25 -- trailing comment;
 SELECT /* uid = 1 */ name FROM users WHERE uid = /* 2 */ 26;
 SELECT name /* nested /* comment */ */ FROM users WHERE uid = 27;

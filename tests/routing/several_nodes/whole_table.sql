@@ -66,6 +66,7 @@ SELECT count(*) FROM (SELECT * FROM users LIMIT 5) t;
 SELECT count(*) FROM (SELECT region FROM users GROUP BY region) t;
 SELECT max(c) FROM (SELECT region, count(*) AS c FROM users GROUP BY region) t;
 TABLE parts;
+SELECT * FROM ONLY users WHERE uid = 24;
 SELECT count(*) FROM events;
 SELECT kind, count(*) FROM events GROUP BY kind ORDER BY kind;
 SELECT granularity, count(*) FROM ranks GROUP BY granularity ORDER BY granularity;

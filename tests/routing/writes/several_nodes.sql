@@ -7,6 +7,7 @@ INSERT INTO users (uid, region) SELECT uid + 3000, region FROM users WHERE uid =
 INSERT INTO users (uid, region) SELECT uid + 3000, region FROM users;
 INSERT INTO users (uid, region) SELECT id + 4000, 'cz' FROM settings;
 INSERT INTO users (uid, region) SELECT i, 'cz' FROM generate_series(5000, 5010) i;
+INSERT INTO users (uid, region, age) VALUES (1007, 'cz', 20 + 1), (1007 + 0, 'cz', 22) ON CONFLICT DO NOTHING;
 INSERT INTO users (uid, region) VALUES (abs(-6001), 'cz');
 INSERT INTO users (uid, region) VALUES ((SELECT 6002), 'cz');
 INSERT INTO users (uid, region) VALUES (6000 + 3, 'cz');
