@@ -1,4 +1,5 @@
-//! The files and directories that the configuration names on this machine.
+//! This machine: the files and directories that the configuration names, and how many files may be
+//! open.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,9 +8,10 @@ use herd_config::{ClientCertificates, Config};
 use nix::unistd::{AccessFlags, access};
 
 use super::finding::{About, Finding, Level};
+use crate::open_files;
 
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![directory("data_dir", &config.data_dir)];
+    let mut findings = vec![open_files(config), directory("data_dir", &config.data_dir)];
     if let Some(path) = &config.listen.unix_directory {
         findings.push(directory("listen.unix_directory", path));
     }
@@ -25,6 +27,28 @@ pub fn check(config: &Config) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn open_files(config: &Config) -> Finding {
+    let needed = open_files::needed(config);
+    match open_files::raise() {
+        Ok(limit) if limit >= needed => {
+            Finding::new(About::Machine, Level::Fine, format!("{limit} files may be open"))
+        }
+        Ok(limit) => {
+            let text = format!(
+                "{limit} files may be open, but limits.clients_max = {} and the server connections \
+                 take up to {needed}: raise the limit (ulimit -Hn, or LimitNOFILE of the service), \
+                 or lower limits.clients_max",
+                config.limits.clients_max
+            );
+            Finding::new(About::Machine, Level::Note, text)
+        }
+        Err(error) => {
+            let text = format!("the limit of open files cannot be raised: {error}");
+            Finding::new(About::Machine, Level::Note, text)
+        }
+    }
 }
 
 fn directory(key: &str, path: &Path) -> Finding {

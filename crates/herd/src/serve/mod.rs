@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::control::{HerdOperator, HerdRoles};
 use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
-use crate::demo;
+use crate::{demo, open_files};
 
 /// How often a drain looks whether the clients have gone.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
@@ -90,6 +90,7 @@ pub fn serve(
     shutdown: CancellationToken,
     reload: impl Fn() -> Result<Config> + Send + Sync + 'static,
 ) -> Result<()> {
+    open_files::allow_for(&config);
     let runtime = control_runtime()?;
     let _control = runtime.enter();
     let ledger = Ledger::open(&config.data_dir).context("cannot open Herd's catalog")?;
