@@ -91,6 +91,22 @@ def test_flush_and_sync_during_copy_in_are_ignored(wire: Open) -> None:
     assert [each.tag for each in connection.ask("SELECT 1")] == ["T", "D", "C", "Z"]
 
 
+@pytest.mark.parametrize("ends_with_sync", [True, False])
+def test_copy_in_by_the_extended_protocol(wire: Open, ends_with_sync: bool) -> None:
+    """Drivers send the Sync at once, which the server ignores while it copies, and another one at the end."""
+    connection = logged_in(wire)
+    connection.ask("CREATE TEMP TABLE t (id int)")
+    sync = message("S") if ends_with_sync else message("H")
+    parse = message("P", b"\0COPY t FROM STDIN\0\0\0")
+    connection.send(parse, message("B", b"\0\0\0\0\0\0\0\0"), message("E", b"\0\0\0\0\0"), sync)
+    connection.receive_until("G")
+    connection.send(message("d", b"1\n"), message("c"), message("S"))
+    messages = connection.receive_until("Z")
+    assert [each.tag for each in messages] == ["C", "Z"]
+    assert messages[0].body == b"COPY 1\0"
+    assert [each.tag for each in connection.ask("SELECT 1")] == ["T", "D", "C", "Z"]
+
+
 def test_terminate_closes_without_a_word(wire: Open) -> None:
     connection = logged_in(wire)
     connection.send(message("X"))
