@@ -79,3 +79,15 @@ def start_herd(scratch: Path, node: Postgres, request: pytest.FixtureRequest) ->
     yield start
     for herd in started:
         herd.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Against Herd, a known gap may fail: it is shown, and does not hide what is new."""
+    if Endpoint.from_environment(UNDER_TEST) == Endpoint.from_environment(ORACLE):
+        return
+    lines = (Path(__file__).parent / "known_gaps.txt").read_text().splitlines()
+    gaps = [line.split("  ", 1) for line in lines if line and not line.startswith("#")]
+    for item in items:
+        for part, reason in gaps:
+            if part in item.nodeid:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

@@ -31,8 +31,12 @@ pub struct Herd {
 
 /// What journal and publisher share.
 pub struct Memory {
+    /// What sessions plan by.
     pub catalog: Mutex<Arc<Catalog>>,
+    /// What the next process would find.
+    pub durable: Mutex<Arc<Catalog>>,
     pub jobs: Mutex<BTreeMap<JobId, JobRecord>>,
+    pub instance: String,
 }
 
 #[derive(Clone, Debug)]
@@ -55,8 +59,13 @@ impl Herd {
             let _ = server.psql(&format!("CREATE DATABASE {database}"));
         }
         let catalog = Catalog::new(NodeId(1), (1..=NODES).map(node));
-        let memory =
-            Arc::new(Memory { catalog: Mutex::new(Arc::new(catalog)), jobs: Mutex::default() });
+        let catalog = Arc::new(catalog);
+        let memory = Arc::new(Memory {
+            catalog: Mutex::new(Arc::clone(&catalog)),
+            durable: Mutex::new(catalog),
+            jobs: Mutex::default(),
+            instance: database.to_owned(),
+        });
         let journal = MemoryJournal(Arc::clone(&memory));
         Herd {
             definer: Definer::new(journal, MemoryPublisher(Arc::clone(&memory))),
@@ -94,6 +103,35 @@ impl Herd {
                 self.forward(sql).await
             }
             other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    /// The statement as a draft.
+    pub fn draft(&self, sql: &str) -> herd_plan::ddl::Draft {
+        let catalog = self.catalog();
+        let context = Context {
+            catalog: &catalog,
+            search_path: &self.search_path,
+            auto_fragment: self.auto_fragment,
+            parameter_types: &[],
+        };
+        match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
+            Ok(Query::One(understood)) => match &understood.plan.action {
+                Action::Define(draft) => draft.clone(),
+                other => panic!("{sql}: {other:?}"),
+            },
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    /// Waits until nobody is in a transaction: what was begun by the dead is gone.
+    pub async fn await_no_transactions(&self) {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND pid <> pg_backend_pid()";
+        for node in 1..=NODES {
+            while self.on(node, sql) != "0" {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
         }
     }
 
@@ -214,17 +252,20 @@ pub struct MemoryPublisher(pub Arc<Memory>);
 
 impl Journal for MemoryJournal {
     fn instance(&self) -> &str {
-        "test"
+        &self.0.instance
     }
 
     async fn begin(&self, _summary: &str, intent: Intent) -> Result<JobId, ClientError> {
         let mut jobs = self.0.jobs.lock().unwrap();
-        let id = JobId(jobs.len() as u64 + 1 + u64::from(std::process::id()) * 1000);
+        let id = JobId(jobs.len() as u64 + 1);
         jobs.insert(id, JobRecord { intent, decided: false, settled: None });
         Ok(id)
     }
 
-    async fn decide(&self, job: JobId, _next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
+    async fn decide(&self, job: JobId, next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
+        if let Some(next) = next {
+            *self.0.durable.lock().unwrap() = Arc::clone(next);
+        }
         self.0.jobs.lock().unwrap().get_mut(&job).unwrap().decided = true;
         Ok(())
     }

@@ -149,9 +149,7 @@ pub fn serve(
         Ok(())
     });
     stop.cancel();
-    for worker in workers {
-        worker.join();
-    }
+    workers.into_iter().for_each(WorkerThread::join);
     runtime.shutdown_timeout(TERMINATE_TIMEOUT);
     served
 }

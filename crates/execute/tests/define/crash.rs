@@ -1,0 +1,322 @@
+//! Herd dies, or loses a node, at every single step of a definition; then what is left is repaired
+//! as the journal says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use herd_catalog::Catalog;
+use herd_execute::define::{
+    Definer, Intent, Journal, NodeError, NodeSession, Nodes, Rows, Settled,
+};
+use herd_types::{ClientError, JobId, NodeId};
+use tokio::sync::Notify;
+
+use crate::herd::{Herd, MemoryJournal, MemoryPublisher, PgNodes, PgSession};
+
+/// How many steps there may be before the test is wrong about there being an end.
+const STEPS_MAX: usize = 200;
+
+/// What happens at the step that is counted out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blow {
+    DieBefore,
+    DieAfter,
+    /// The node is told, its answer is lost, and the process lives.
+    LoseAnswer,
+    LoseBefore,
+}
+
+/// Counts steps down to the blow.
+struct Fate {
+    blow: Blow,
+    left: AtomicUsize,
+    died: Notify,
+}
+
+impl Fate {
+    fn new(blow: Blow, step: usize) -> Arc<Fate> {
+        Arc::new(Fate { blow, left: AtomicUsize::new(step), died: Notify::new() })
+    }
+
+    /// Whether the blow falls at this step.
+    fn falls(&self) -> bool {
+        let left =
+            self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left == Ok(1)
+    }
+
+    fn has_died(&self) -> bool {
+        let dies = matches!(self.blow, Blow::DieBefore | Blow::DieAfter);
+        dies && self.left.load(Ordering::SeqCst) == 0
+    }
+
+    async fn die<T>(&self) -> T {
+        self.died.notify_one();
+        std::future::pending().await
+    }
+}
+
+struct DoomedNodes {
+    nodes: PgNodes,
+    fate: Arc<Fate>,
+}
+
+struct DoomedSession {
+    session: Option<PgSession>,
+    fate: Arc<Fate>,
+}
+
+impl Nodes for DoomedNodes {
+    type Session = DoomedSession;
+
+    async fn open(&self, node: NodeId) -> Result<DoomedSession, NodeError> {
+        if self.fate.has_died() {
+            return self.fate.die().await;
+        }
+        let session = Some(self.nodes.open(node).await?);
+        Ok(DoomedSession { session, fate: Arc::clone(&self.fate) })
+    }
+}
+
+impl NodeSession for DoomedSession {
+    async fn query(&mut self, sql: &str) -> Result<Rows, NodeError> {
+        if self.fate.has_died() {
+            return self.fate.die().await;
+        }
+        let lost = || NodeError::Lost("cut".to_owned());
+        let falls = self.fate.falls();
+        if falls && self.fate.blow == Blow::DieBefore {
+            return self.fate.die().await;
+        }
+        if falls && self.fate.blow == Blow::LoseBefore {
+            self.session = None;
+        }
+        let Some(session) = &mut self.session else {
+            return Err(lost());
+        };
+        let result = session.query(sql).await;
+        match (falls, self.fate.blow) {
+            (true, Blow::DieAfter) => self.fate.die().await,
+            (true, Blow::LoseAnswer) => {
+                self.session = None;
+                Err(lost())
+            }
+            _ => result,
+        }
+    }
+}
+
+struct DoomedJournal {
+    journal: MemoryJournal,
+    fate: Arc<Fate>,
+}
+
+impl DoomedJournal {
+    async fn step<T>(&self, work: impl Future<Output = T>) -> T {
+        let falls = self.fate.falls();
+        if self.fate.has_died() && !(falls && self.fate.blow == Blow::DieAfter) {
+            return self.fate.die().await;
+        }
+        let result = work.await;
+        if falls && self.fate.blow == Blow::DieAfter {
+            return self.fate.die().await;
+        }
+        result
+    }
+}
+
+impl Journal for DoomedJournal {
+    fn instance(&self) -> &str {
+        self.journal.instance()
+    }
+
+    async fn begin(&self, summary: &str, intent: Intent) -> Result<JobId, ClientError> {
+        self.step(self.journal.begin(summary, intent)).await
+    }
+
+    async fn decide(&self, job: JobId, next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
+        self.step(self.journal.decide(job, next)).await
+    }
+
+    async fn leave(&self, job: JobId, reason: String) {
+        self.step(self.journal.leave(job, reason)).await;
+    }
+
+    async fn settle(&self, job: JobId, how: Settled) {
+        self.step(self.journal.settle(job, how)).await;
+    }
+}
+
+/// Runs the statement with the blow at `step`. `None`: the process died; else whether it was done.
+async fn run_doomed(herd: &Herd, sql: &str, blow: Blow, step: usize) -> (Option<bool>, bool) {
+    let fate = Fate::new(blow, step);
+    let journal = MemoryJournal(Arc::clone(&herd.memory));
+    let journal = DoomedJournal { journal, fate: Arc::clone(&fate) };
+    let definer = Definer::new(journal, MemoryPublisher(Arc::clone(&herd.memory)));
+    let database = herd.nodes.database.clone();
+    let nodes = DoomedNodes { nodes: PgNodes { database, role: None }, fate: Arc::clone(&fate) };
+    let draft = herd.draft(sql);
+    let done = tokio::select! {
+        result = definer.run(&draft, &nodes) => Some(result.is_ok()),
+        () = fate.died.notified() => None,
+    };
+    (done, fate.left.load(Ordering::SeqCst) > 0)
+}
+
+/// What the repair of the next process does, in short.
+fn repair(herd: &Herd) {
+    let mut jobs = herd.memory.jobs.lock().unwrap();
+    let instance = &herd.memory.instance;
+    for (job, record) in jobs.iter_mut() {
+        let verb = if record.decided { "COMMIT" } else { "ROLLBACK" };
+        for node in 1..=3 {
+            let gid = format!("herd_ddl_{instance}_{}", job.0);
+            let found =
+                herd.on(node, &format!("SELECT gid FROM pg_prepared_xacts WHERE gid = '{gid}'"));
+            if !found.is_empty() {
+                let _ = herd.on(node, &format!("{verb} PREPARED '{gid}'"));
+            }
+        }
+        if let (true, None, Intent::Build { undo, .. }) =
+            (record.decided, &record.settled, &record.intent)
+        {
+            for (node, statements) in undo {
+                let _ = herd.on(node.0, &statements.join(";"));
+            }
+        }
+        record.settled.get_or_insert(Settled::Done);
+    }
+    // A new process knows only what is durable.
+    let durable = Arc::clone(&herd.memory.durable.lock().unwrap());
+    *herd.memory.catalog.lock().unwrap() = durable;
+}
+
+/// Each blow at each step, until the statement comes to its end without having met it.
+async fn at_every_step(
+    herd: &Herd,
+    sql: impl Fn(usize) -> String,
+    check: impl Fn(&Herd, usize, Option<bool>),
+) {
+    let mut number = 0;
+    for blow in [Blow::DieBefore, Blow::DieAfter, Blow::LoseBefore, Blow::LoseAnswer] {
+        for step in 1..STEPS_MAX {
+            number += 1;
+            let (done, is_over) = run_doomed(herd, &sql(number), blow, step).await;
+            // Sessions of the dead process end with their sockets.
+            herd.await_no_transactions().await;
+            repair(herd);
+            herd.assert_settled();
+            check(herd, number, done);
+            if is_over {
+                assert_eq!(done, Some(true), "{blow:?}: nothing happened");
+                break;
+            }
+            assert!(step + 1 < STEPS_MAX, "{blow:?}: there is no end");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_table_is_there_wholly_or_not_at_all() {
+    let herd = Herd::start("crash_create");
+    let sql = |n: usize| {
+        format!(
+            "CREATE TABLE t{n} (id serial PRIMARY KEY) PARTITION BY HASH (id) WITH (herd.fragments = 3)"
+        )
+    };
+    at_every_step(&herd, sql, |herd, n, done| {
+        let name = format!("t{n}");
+        let parents = (1..=3)
+            .filter(|node| !herd.on(*node, &format!("SELECT to_regclass('{name}')")).is_empty())
+            .count();
+        let leaves = (1..=3)
+            .map(|node| {
+                herd.on(
+                    node,
+                    &format!("SELECT count(*) FROM pg_class WHERE relname ~ '^{name}_[0-9]+$'"),
+                )
+            })
+            .map(|count| count.parse::<usize>().unwrap())
+            .sum::<usize>();
+        let is_known = herd.catalog().tables().any(|table| table.name.name == name);
+        let expected = if is_known { (3, 3) } else { (0, 0) };
+        assert_eq!((parents, leaves), expected, "{name}");
+        if let Some(done) = done {
+            assert_eq!(done, is_known, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_is_changed_everywhere_or_nowhere() {
+    let herd = Herd::start("crash_alter");
+    herd.define(
+        "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY HASH (id) WITH (herd.fragments = 3)",
+    )
+    .await;
+    let sql = |n: usize| format!("ALTER TABLE t ADD COLUMN c{n} int");
+    at_every_step(&herd, sql, |herd, n, done| {
+        let columns = herd.everywhere(
+            "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute \
+             WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped",
+        );
+        let catalog = herd.catalog();
+        let table = catalog.tables().next().unwrap();
+        let known = table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        assert_eq!(known.join(","), columns);
+        if let Some(done) = done {
+            assert_eq!(columns.split(',').any(|name| name == format!("c{n}")), done);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fragment_is_on_its_node_and_in_the_catalog_or_neither() {
+    let herd = Herd::start("crash_fragment");
+    herd.define("CREATE TABLE t (k int) PARTITION BY LIST (k) WITH (herd.fragmented = true)").await;
+    let sql = |n: usize| {
+        format!("CREATE TABLE t_{n} PARTITION OF t FOR VALUES IN ({n}) WITH (herd.node = 'n2')")
+    };
+    at_every_step(&herd, sql, |herd, n, done| {
+        let on_node = !herd.on(2, &format!("SELECT to_regclass('t_{n}')")).is_empty();
+        let catalog = herd.catalog();
+        let cut = catalog.tables().next().unwrap().fragmentation().unwrap();
+        let is_known = cut.fragments().iter().any(|part| part.name.name == format!("t_{n}"));
+        assert_eq!(on_node, is_known);
+        if let Some(done) = done {
+            assert_eq!(done, is_known);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_index_built_concurrently_is_valid_everywhere_or_gone() {
+    let herd = Herd::start("crash_index");
+    herd.define(
+        "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY HASH (id) WITH (herd.fragments = 3)",
+    )
+    .await;
+    let sql = |n: usize| format!("CREATE INDEX CONCURRENTLY i{n} ON t (id)");
+    at_every_step(&herd, sql, |herd, n, done| {
+        let indexes = (1..=3).map(|node| {
+            herd.on(
+                node,
+                &format!(
+                    "SELECT string_agg(indisvalid::text, ',') FROM pg_index i \
+                 JOIN pg_class c ON c.oid = indexrelid WHERE relname ~ '^i{n}(_[0-9]+)?$'"
+                ),
+            )
+        });
+        let indexes = indexes.collect::<Vec<_>>();
+        let gone = indexes.iter().all(String::is_empty);
+        let valid = indexes.iter().all(|valid| valid == "true,true");
+        assert!(gone || valid, "i{n}: {indexes:?}");
+        if let Some(done) = done {
+            assert_eq!(done, valid);
+        }
+    })
+    .await;
+}
