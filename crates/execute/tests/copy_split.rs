@@ -147,7 +147,7 @@ impl Bed {
         let fragmentation = table.fragmentation().expect("fragmented");
         let mut sink = |piece: Piece<'_>| {
             match piece {
-                Piece::ForAll(bytes) => {
+                Piece::ForAll { bytes, .. } => {
                     streams.iter_mut().for_each(|stream| stream.extend_from_slice(bytes));
                 }
                 Piece::Row(row) => {

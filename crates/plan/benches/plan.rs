@@ -41,6 +41,7 @@ fn planner(criterion: &mut Criterion) {
     let mut hits = criterion.benchmark_group("hit");
     for (name, sql) in statements {
         let mut planner = Planner::new(CACHE_BYTES);
+        assert!(planner.understand(sql.as_bytes(), &context).is_ok(), "{sql}");
         hits.bench_function(name, |bencher| {
             bencher.iter(|| planner.understand(black_box(sql.as_bytes()), &context));
         });

@@ -11,12 +11,14 @@ use herd_wire::frame::{self, HEADER_BYTES};
 use herd_wire::message::{Reader, TransactionStatus};
 use tokio::io::AsyncWrite;
 
+use super::line_map::LineMap;
 use super::outbox::Outbox;
 
 #[derive(Debug)]
 pub(super) struct Branch<'a> {
     pub connection: &'a mut ServerConnection,
     pub outbox: Outbox,
+    pub lines: LineMap,
     /// Rows that were sent for this node alone, or for all.
     pub rows_sent: u64,
     state: State,
@@ -52,7 +54,8 @@ pub(super) enum Heard {
 impl<'a> Branch<'a> {
     pub(super) fn new(connection: &'a mut ServerConnection) -> Branch<'a> {
         let state = State::Asked;
-        Branch { connection, outbox: Outbox::default(), rows_sent: 0, state }
+        let (outbox, lines) = Default::default();
+        Branch { connection, outbox, lines, rows_sent: 0, state }
     }
 
     pub(super) fn node(&self) -> NodeId {

@@ -14,6 +14,9 @@ pub(super) const FRAME_BYTES: usize = 32 << 10;
 /// Less than this is sent only when the client has nothing more to say at the moment.
 pub(super) const WRITE_BYTES_MIN: usize = 32 << 10;
 
+/// What is remembered of the lines that a node was sent, a byte for most.
+pub(super) const LINE_MAP_BYTES_MAX: usize = 256 << 10;
+
 /// What is read from the client at once.
 pub(super) const READ_BYTES: usize = 128 << 10;
 

@@ -14,6 +14,7 @@ mod fields;
 mod inlet;
 mod key;
 mod limits;
+mod line_map;
 mod lines;
 mod outbox;
 mod run;

@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use herd_catalog::Table;
 use herd_node::{NodeError, ServerConnection};
-use herd_plan::{CopyIn, OnError};
-use herd_types::NodeId;
+use herd_plan::{CopyIn, OnError, Spread};
+use herd_types::{ClientError, NodeId};
 use herd_wire::message::TransactionStatus;
 
 use super::commit::{commit, roll_back};
@@ -38,7 +38,7 @@ pub struct CopyOutcome {
     pub result: Result<u64, CopyTrouble>,
     /// Connections to these nodes are in the middle of something, and have to be closed.
     pub unusable: Vec<NodeId>,
-    /// Of the session's transaction, where that is known.
+    /// Of the session's transaction; `None` when its node has not heard of the COPY, or is lost.
     pub status: Option<TransactionStatus>,
 }
 
@@ -69,6 +69,10 @@ impl CopyRun<'_> {
 
     async fn run_in_session(self, connections: Vec<&mut ServerConnection>) -> CopyOutcome {
         let mut unusable = Vec::new();
+        if self.copy.spread == Spread::Everywhere {
+            let result = Err(CopyTrouble::Refused(needs_all_nodes(&self.table.name.name)));
+            return CopyOutcome { result, unusable, status: None };
+        }
         let mut stream = CopyStream::new(self, connections);
         let result = stream.copy().await;
         if result.is_err() {
@@ -138,4 +142,12 @@ fn usable<'c>(
     unusable: &[NodeId],
 ) -> Vec<&'c mut ServerConnection> {
     connections.into_iter().filter(|connection| !unusable.contains(&connection.node())).collect()
+}
+
+/// A transaction of one node would leave the copies of a reference table different.
+fn needs_all_nodes(table: &str) -> ClientError {
+    ClientError::unsupported(format!(
+        "COPY into reference table \"{table}\" cannot run inside a transaction block"
+    ))
+    .with_hint("Run the COPY by itself: it is all or nothing on all nodes.")
 }

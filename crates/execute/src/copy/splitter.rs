@@ -18,8 +18,12 @@ const END_MARKER: &[u8] = b"\\.";
 /// What the sink gets.
 #[derive(Debug)]
 pub enum Piece<'a> {
-    /// Every node needs these bytes: a header line, the head or the trailer of the binary format.
-    ForAll(&'a [u8]),
+    /// Every node needs these bytes: a header line, or the head or the trailer of the binary
+    /// format, which have no lines.
+    ForAll {
+        bytes: &'a [u8],
+        lines: u64,
+    },
     Row(Row<'a>),
 }
 
@@ -29,6 +33,8 @@ pub struct Row<'a> {
     pub key: RowKey<'a>,
     /// The line of the client's stream on which it ends, from 1; when binary, its number.
     pub line: u64,
+    /// How many lines it has, as PostgreSQL counts them.
+    pub lines: u64,
 }
 
 #[derive(Debug)]
@@ -75,6 +81,14 @@ enum Stage {
 enum Found {
     Line(Line),
     Tuple(Part),
+}
+
+/// A row without its newline.
+struct Content<'a> {
+    bytes: &'a [u8],
+    lines: u64,
+    /// Nothing in it is escaped or quoted.
+    plain: bool,
 }
 
 impl RowSplitter {
@@ -152,7 +166,8 @@ impl RowSplitter {
             }
             Finder::Tuples(_) => {
                 self.line += 1;
-                sink(Piece::Row(Row { bytes: &rest, key: RowKey::Broken, line: self.line }))
+                let (key, line) = (RowKey::Broken, self.line);
+                sink(Piece::Row(Row { bytes: &rest, key, line, lines: 1 }))
             }
         }
     }
@@ -174,10 +189,10 @@ impl RowSplitter {
     ) -> Result<(), ClientError> {
         match found {
             Found::Line(line) => self.line(bytes, line, sink),
-            Found::Tuple(Part::Head | Part::Trailer) => sink(Piece::ForAll(bytes)),
+            Found::Tuple(Part::Head | Part::Trailer) => sink(Piece::ForAll { bytes, lines: 0 }),
             Found::Tuple(Part::Row) => {
                 self.line += 1;
-                self.row(bytes, bytes, true, sink)
+                self.row(bytes, Content { bytes, lines: 1, plain: true }, sink)
             }
         }
     }
@@ -189,6 +204,7 @@ impl RowSplitter {
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let content = &bytes[..bytes.len() - newline.bytes()];
+        let mut lines = 1;
         self.line += 1;
         if content == END_MARKER && newline != Newline::Unknown && self.ends_with_marker {
             self.stage = Stage::Ended;
@@ -203,28 +219,28 @@ impl RowSplitter {
             CopyFormat::Csv(_) if plain => {}
             CopyFormat::Csv(_) => {
                 let ending = if newline == Newline::Lf { b'\n' } else { b'\r' };
-                self.line += memchr::memchr_iter(ending, content).count() as u64;
+                lines += memchr::memchr_iter(ending, content).count() as u64;
+                self.line += lines - 1;
             }
             CopyFormat::Binary => {}
         }
         if self.stage == Stage::Header {
             self.stage = Stage::Rows;
-            return sink(Piece::ForAll(bytes));
+            return sink(Piece::ForAll { bytes, lines });
         }
-        self.row(bytes, content, plain, sink)
+        self.row(bytes, Content { bytes: content, lines, plain }, sink)
     }
 
     #[inline]
     fn row(
         &mut self,
         bytes: &[u8],
-        content: &[u8],
-        plain: bool,
+        content: Content<'_>,
         sink: &mut impl FnMut(Piece<'_>) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let line = self.line;
-        match self.key.read(&self.format, content, plain) {
-            Ok(key) => sink(Piece::Row(Row { bytes, key, line })),
+        match self.key.read(&self.format, content.bytes, content.plain) {
+            Ok(key) => sink(Piece::Row(Row { bytes, key, line, lines: content.lines })),
             Err(error) => Err(error.at_line(&self.table, line)),
         }
     }

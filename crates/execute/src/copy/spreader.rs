@@ -99,8 +99,11 @@ fn place(
     branches: &mut [Branch<'_>],
 ) -> Result<(), ClientError> {
     let row = match piece {
-        Piece::ForAll(bytes) => {
-            branches.iter_mut().for_each(|branch| branch.outbox.push(bytes));
+        Piece::ForAll { bytes, lines } => {
+            for branch in branches {
+                branch.outbox.push(bytes);
+                branch.lines.push(lines, lines);
+            }
             return Ok(());
         }
         Piece::Row(row) => row,
@@ -120,6 +123,7 @@ fn place(
     };
     let branch = &mut branches[place];
     branch.outbox.push(row.bytes);
+    branch.lines.push(row.line, row.lines);
     branch.rows_sent += 1;
     Ok(())
 }

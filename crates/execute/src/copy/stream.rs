@@ -6,7 +6,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use herd_node::{NodeError, ServerConnection};
 use herd_plan::Spread;
 use herd_types::{ClientError, NodeId, SqlState};
@@ -136,25 +136,36 @@ impl<'a, 'c> CopyStream<'a, 'c> {
 
     /// Takes in what nodes have said. The first error ends the COPY.
     async fn hear(&mut self) -> Result<(), CopyTrouble> {
-        let everywhere = self.run.copy.spread == Spread::Everywhere;
         for place in 0..self.branches.len() {
             while let Some(heard) = self.branches[place].hear().map_err(CopyTrouble::NodeLost)? {
                 match heard {
                     Heard::CopyIn(invitation) => self.invitation = Some(invitation),
-                    Heard::Error(body) => return Err(CopyTrouble::Server(body)),
-                    // Of a reference table, all nodes say the same.
-                    Heard::Notice(_) if everywhere && place > 0 => {}
-                    Heard::Notice(notice) if self.skips.take(&notice) => {}
-                    Heard::Notice(notice) => {
-                        let mut out = bytes::BytesMut::new();
-                        message::frame(&mut out, b'N', |out| out.extend_from_slice(&notice));
-                        self.run.client.write(&out, self.run.interrupts).await?;
+                    Heard::Error(body) => {
+                        return Err(CopyTrouble::Server(self.translate(place, body)));
                     }
+                    Heard::Notice(body) => self.pass_notice(place, body).await?,
                     Heard::Progress => {}
                 }
             }
         }
         Ok(())
+    }
+
+    async fn pass_notice(&mut self, place: usize, body: Bytes) -> Result<(), CopyTrouble> {
+        // Of a reference table, all nodes say the same.
+        let said_before = self.run.copy.spread == Spread::Everywhere && place > 0;
+        if said_before || self.skips.take(&body) {
+            return Ok(());
+        }
+        let body = self.translate(place, body);
+        let mut out = BytesMut::new();
+        message::frame(&mut out, b'N', |out| out.extend_from_slice(&body));
+        Ok(self.run.client.write(&out, self.run.interrupts).await?)
+    }
+
+    /// With the client's line numbers instead of the node's.
+    fn translate(&self, place: usize, body: Bytes) -> Bytes {
+        self.branches[place].lines.translate(body, &self.run.table.name.name)
     }
 
     async fn wait(&mut self, turn: Turn) -> Result<Woken, CopyTrouble> {

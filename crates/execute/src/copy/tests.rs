@@ -76,7 +76,7 @@ fn split(mut splitter: RowSplitter, chunks: &[&[u8]]) -> Result<Vec<String>, Cli
     let mut pieces = Vec::new();
     let mut sink = |piece: Piece<'_>| {
         pieces.push(match piece {
-            Piece::ForAll(bytes) => format!("*{}", bytes.escape_ascii()),
+            Piece::ForAll { bytes, .. } => format!("*{}", bytes.escape_ascii()),
             Piece::Row(row) => format!("{}|{}", key_text(&row.key), row.bytes.escape_ascii()),
         });
         Ok(())
@@ -305,7 +305,7 @@ proptest! {
         let mut joined = Vec::new();
         let mut sink = |piece: Piece<'_>| {
             match piece {
-                Piece::ForAll(bytes) => joined.extend_from_slice(bytes),
+                Piece::ForAll { bytes, .. } => joined.extend_from_slice(bytes),
                 Piece::Row(row) => joined.extend_from_slice(row.bytes),
             }
             Ok(())

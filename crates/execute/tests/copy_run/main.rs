@@ -32,8 +32,12 @@ fn server_error(outcome: CopyOutcome) -> Bytes {
 }
 
 fn message(body: &[u8]) -> String {
-    let message = herd_wire::error::field(body, b'M').expect("an error has a message");
-    String::from_utf8_lossy(message).into_owned()
+    field(body, b'M')
+}
+
+fn field(body: &[u8], tag: u8) -> String {
+    let value = herd_wire::error::field(body, tag).expect("the error has this field");
+    String::from_utf8_lossy(value).into_owned()
 }
 
 #[tokio::test]
@@ -86,6 +90,7 @@ async fn the_first_error_of_a_node_undoes_all_and_is_passed_on() {
     assert!(outcome.unusable.is_empty());
     let error = server_error(outcome);
     assert!(message(&error).contains("violates check constraint \"t_v_check\""));
+    assert_eq!(field(&error, b'W'), "COPY t, line 5001: \"5000\tbad\"");
     bed.assert_untouched();
 
     for (data, words) in [
@@ -265,6 +270,25 @@ async fn a_slow_node_slows_the_client_down() {
     assert_eq!(outcome.result.expect("it succeeds"), 6000);
     assert_eq!(bed.rows(), 6000);
     bed.assert_at_rest();
+}
+
+#[tokio::test]
+async fn in_a_transaction_a_reference_table_is_refused() {
+    let bed = Bed::ready();
+    let copy = bed.plan("COPY r FROM STDIN");
+    let table = bed.catalog.table(copy.table).expect("it was planned").clone();
+    let mut lease = bed.lease(2).await;
+    let (mut client, _talker) = bed::connect().await;
+    let run = CopyRun {
+        copy: &copy,
+        table: &table,
+        statement: b"COPY r FROM STDIN",
+        client: &mut client,
+        interrupts: &bed.interrupts,
+    };
+    let outcome = run.run(vec![lease.connection()], Scope::Session).await;
+    assert_eq!(outcome.status, None);
+    assert_eq!(refused(outcome).sqlstate, SqlState::FEATURE_NOT_SUPPORTED);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod format;
 mod interpret;
 mod options;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

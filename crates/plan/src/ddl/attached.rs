@@ -7,7 +7,6 @@ use herd_types::ClientError;
 
 use super::Planned;
 use super::definition::Observe;
-use super::mentions;
 use super::request::{Named, Request, refuse_fragment};
 use super::view::refuse_mention;
 use crate::cursor::{Cursor, Name};
@@ -47,7 +46,7 @@ pub fn plan_policy(request: &Request<'_>, mut cursor: Cursor<'_>, tag: &str) -> 
     let Some(table) = name_after(&mut cursor, "on") else {
         return request.at_home();
     };
-    let mentioned = mentions::in_query(request.sql.as_bytes(), cursor.rest(), request.catalog);
+    let mentioned = request.mentioned(cursor.rest());
     refuse_fragmented(request, "a policy", &mentioned)?;
     let named = request.table_named(&table)?;
     refuse_single_fragment(&named, tag)?;
@@ -63,7 +62,7 @@ pub fn plan_create_rule(request: &Request<'_>, mut cursor: Cursor<'_>) -> Planne
     if !matches!(named, Named::Nothing | Named::Home) {
         return Err(refuse_rule(&table.name).into());
     }
-    let mentioned = mentions::in_query(request.sql.as_bytes(), cursor.rest(), request.catalog);
+    let mentioned = request.mentioned(cursor.rest());
     match mentioned.first() {
         Some(word) => Err(refuse_mention("a rule", word).into()),
         None => request.at_home(),

@@ -314,8 +314,8 @@ fn functions_naming_sql(word: &str) -> String {
     format!(
         "SELECT p.oid::pg_catalog.regprocedure, p.prosrc FROM pg_catalog.pg_proc p \
          WHERE pg_catalog.strpos(pg_catalog.lower(p.prosrc), {word}) OPERATOR(pg_catalog.>) 0 \
-         AND p.pronamespace OPERATOR(pg_catalog.<>) \
-         'pg_catalog'::pg_catalog.regnamespace \
+         AND p.pronamespace OPERATOR(pg_catalog.<>) ALL (ARRAY['pg_catalog', \
+         'information_schema']::pg_catalog.regnamespace[]) \
          AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d \
          WHERE d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')"
     )

@@ -37,12 +37,12 @@ pub fn plan_alter(request: &Request<'_>, cursor: Cursor<'_>, tag: &str) -> Plann
 
 fn check_source(request: &Request<'_>, cursor: Cursor<'_>) -> Result<(), ClientError> {
     let sql = request.sql.as_bytes();
-    let mut mentioned = mentions::in_query(sql, cursor.rest(), request.catalog);
+    let mut mentioned = request.mentioned(cursor.rest());
     let mut changes_rows = mentions::changes_rows(&request.sql[cursor.offset()..]);
     for token in cursor.rest().iter().filter(|token| token.kind.is_string()) {
         let body = token.string_value(sql).unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
-        mentioned.extend(mentions::in_body(&body, request.catalog));
+        mentioned.extend(mentions::in_body(&body, &|name| request.catalog.knows_name(name)));
         changes_rows |= mentions::changes_rows(&body);
     }
     match first_forbidden(request, &mentioned, changes_rows) {
@@ -67,10 +67,8 @@ pub fn check_existing(
     is_reference: bool,
 ) -> Result<(), super::Stop> {
     let functions = request.facts.functions_naming(table)?;
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let offender = functions.into_iter().find(|function| {
-        let mut words = function.source.split(|c: char| !is_word(c));
-        let names = words.any(|word| word.eq_ignore_ascii_case(table));
+        let names = !mentions::in_body(&function.source, &|name| name == table).is_empty();
         names && (!is_reference || mentions::changes_rows(&function.source))
     });
     match offender {

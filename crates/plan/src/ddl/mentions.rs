@@ -5,13 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use herd_catalog::Catalog;
-
 use crate::lex::{self, Kind, Token};
 
 /// After these a relation's name may follow.
-const BEFORE_RELATION: [&str; 8] =
-    ["from", "join", "into", "update", "table", "only", "using", "references"];
+const BEFORE_RELATION: [&str; 10] =
+    ["from", "join", "into", "update", "table", "only", "using", "references", "truncate", "copy"];
 
 /// These end a list of relations.
 const AFTER_RELATIONS: [&str; 16] = [
@@ -37,8 +35,14 @@ const AFTER_RELATIONS: [&str; 16] = [
 const CHANGES_ROWS: [&str; 7] =
     ["insert", "update", "delete", "merge", "truncate", "copy", "execute"];
 
-/// The bare names of logical tables and fragments that a query among `tokens` may read or write.
-pub fn in_query(sql: &[u8], tokens: &[Token], catalog: &Catalog) -> BTreeSet<String> {
+/// How deep strings within strings are read: code that is executed may execute code.
+const STRING_DEPTH_MAX: usize = 4;
+
+/// Tells which unqualified names are looked for.
+pub type IsKnown<'k> = &'k dyn Fn(&str) -> bool;
+
+/// Those names that a query among `tokens` may read or write.
+pub fn in_query(sql: &[u8], tokens: &[Token], is_known: IsKnown<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     // For each open parenthesis, whether a comma is followed by a relation.
     let mut lists = vec![false];
@@ -66,7 +70,7 @@ pub fn in_query(sql: &[u8], tokens: &[Token], catalog: &Catalog) -> BTreeSet<Str
                 }
             }
             kind if kind.is_identifier() && expects => {
-                note(sql, token, catalog, &mut found);
+                found.extend(known_name(sql, token, is_known));
                 // The schema was only the beginning of the name.
                 expects = tokens.get(n + 1).is_some_and(|next| next.kind == Kind::Dot);
             }
@@ -76,17 +80,43 @@ pub fn in_query(sql: &[u8], tokens: &[Token], catalog: &Catalog) -> BTreeSet<Str
     found
 }
 
-/// The bare names of logical tables and fragments that stand anywhere in a function's body, also
-/// within strings: they may be executed.
-pub fn in_body(body: &str, catalog: &Catalog) -> BTreeSet<String> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    let words = body.split(|c: char| !is_word(c)).filter(|word| !word.is_empty());
-    let folded = words.clone().map(str::to_ascii_lowercase);
-    folded
-        .chain(words.map(str::to_owned))
-        .chain(quoted_words(body))
-        .filter(|word| catalog.knows_name(word))
-        .collect()
+/// Those names that stand in a function's body where a relation would, or make up a whole string:
+/// strings may be executed, and other languages write their queries into them.
+pub fn in_body(body: &str, is_known: IsKnown<'_>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    read_body(body, is_known, STRING_DEPTH_MAX, &mut found);
+    found
+}
+
+fn read_body(body: &str, is_known: IsKnown<'_>, depth: usize, found: &mut BTreeSet<String>) {
+    let sql = body.as_bytes();
+    let (Ok(tokens), true) = (lex::tokens(sql), depth > 0) else {
+        // It is not known what it says: each word counts.
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        let words = body.split(|c: char| !is_word(c)).map(str::to_ascii_lowercase);
+        found.extend(words.filter(|word| is_known(word)));
+        return;
+    };
+    found.extend(in_query(sql, &tokens, is_known));
+    for token in tokens {
+        let text = match token.kind {
+            kind if kind.is_string() => token.string_value(sql).map(|value| value.into_owned()),
+            // A string in other languages.
+            Kind::QuotedWord => Some(token.text(sql)[1..token.text(sql).len() - 1].to_vec()),
+            _ => None,
+        };
+        let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else {
+            continue;
+        };
+        let name = text.trim();
+        if let Some(name) =
+            [name.to_owned(), name.to_ascii_lowercase()].into_iter().find(|name| is_known(name))
+        {
+            found.insert(name);
+        } else if name.contains(char::is_whitespace) {
+            read_body(&text, is_known, depth - 1, found);
+        }
+    }
 }
 
 /// Whether a function's body may change rows.
@@ -96,17 +126,9 @@ pub fn changes_rows(body: &str) -> bool {
     words.any(|word| CHANGES_ROWS.contains(&word))
 }
 
-/// Names in double quotes may contain anything.
-fn quoted_words(body: &str) -> Vec<String> {
-    let tokens = lex::tokens(body.as_bytes()).unwrap_or_default();
-    let quoted = tokens.into_iter().filter(|token| token.kind.is_identifier());
-    quoted.filter_map(|token| Some(token.identifier(body.as_bytes())?.into_owned())).collect()
-}
-
-fn note(sql: &[u8], token: Token, catalog: &Catalog, found: &mut BTreeSet<String>) {
-    if let Some(name) = token.identifier(sql).filter(|name| catalog.knows_name(name)) {
-        found.insert(name.into_owned());
-    }
+fn known_name(sql: &[u8], token: Token, is_known: IsKnown<'_>) -> Option<String> {
+    let name = token.identifier(sql).filter(|name| is_known(name))?;
+    Some(name.into_owned())
 }
 
 fn is_any(sql: &[u8], token: Token, words: &[&str]) -> bool {

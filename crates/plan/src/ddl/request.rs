@@ -1,5 +1,6 @@
 //! One DDL statement on its way to a definition: its text, and all that is known about it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use herd_types::{ClientError, NodeId, SqlState};
 
 use super::definition::{Atomic, Definition, Observe, Procedure, Publish, Script};
 use super::facts::{Facts, Question, Relation, RelationKind, Stop};
-use super::{Outcome, Planned};
+use super::{Outcome, Planned, mentions};
 use crate::cursor::{Cursor, Name};
 use crate::lex::Token;
 
@@ -124,6 +125,11 @@ impl<'a> Request<'a> {
     pub fn ask_known(&self, names: &[Name<'_>]) -> Result<(), Stop> {
         let known = names.iter().filter(|name| self.catalog.knows_name(&name.name));
         self.facts.require(known.map(question_of).collect())
+    }
+
+    /// The logical tables and fragments that a query among `tokens` may name.
+    pub fn mentioned(&self, tokens: &[Token]) -> BTreeSet<String> {
+        mentions::in_query(self.sql.as_bytes(), tokens, &|name| self.catalog.knows_name(name))
     }
 
     /// Whether every logical table with this unqualified name is a reference table.

@@ -4,7 +4,6 @@ use herd_types::ClientError;
 
 use super::Planned;
 use super::attached::refuse_fragmented;
-use super::mentions;
 use super::request::Request;
 use crate::cursor::{Cursor, Name};
 
@@ -19,7 +18,7 @@ pub fn plan_create(
     let Some(name) = cursor.name() else {
         return request.at_home();
     };
-    let mentioned = mentions::in_query(request.sql.as_bytes(), cursor.rest(), request.catalog);
+    let mentioned = request.mentioned(cursor.rest());
     refuse_fragmented(request, "a view", &mentioned)?;
     plan_named(request, &name, tag, is_temporary)
 }

@@ -101,7 +101,9 @@ pub fn automatic(
                 like: None,
                 is_automatic: true,
             };
-            return Ok(keeps_foreign_keys(request, create, &cut)?.then_some(cut));
+            if keeps_foreign_keys(request, create, &cut)? {
+                return Ok(Some(cut));
+            }
         }
     }
     Ok(None)

@@ -5,11 +5,11 @@ use crate::ddl::clauses::{Body, CreateTable};
 use crate::ddl::elements::{Constraint, ConstraintKind, Element};
 use crate::ddl::request::{Named, Request};
 use crate::ddl::view::{plan_named, refuse_mention};
-use crate::ddl::{Planned, Stop, foreign_key, mentions};
+use crate::ddl::{Planned, Stop, foreign_key};
 
 pub fn plan(request: &Request<'_>, create: &CreateTable<'_>, is_temporary: bool) -> Planned {
     if let Body::Query(tokens) = &create.body {
-        let mentioned = mentions::in_query(request.sql.as_bytes(), tokens, request.catalog);
+        let mentioned = request.mentioned(tokens);
         refuse_fragmented(request, "CREATE TABLE AS", &mentioned)?;
     }
     for constraint in constraints(create) {
