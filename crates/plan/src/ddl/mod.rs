@@ -3,7 +3,7 @@
 //! A statement that is the home node's own affair is forwarded. Any other becomes a [`Draft`],
 //! which is planned when its turn comes: definitions run one at a time, and each rests on the
 //! catalog that the one before it left. What neither text nor catalog tell, such as which table an
-//! index belongs to, the home node is asked ([`facts`]).
+//! index belongs to, the home node is asked (`facts`).
 //!
 //! Statements are edited, never rendered: what a client wrote reaches the nodes as written, save
 //! for Herd's own options and for what has to differ between nodes.
