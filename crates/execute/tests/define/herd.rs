@@ -25,6 +25,7 @@ pub struct Herd {
     pub definer: Definer<MemoryJournal, MemoryPublisher>,
     pub memory: Arc<Memory>,
     pub nodes: PgNodes,
+    observers: tokio::sync::Mutex<BTreeMap<u16, PgSession>>,
     pub auto_fragment: Option<&'static str>,
     pub search_path: SearchPath,
 }
@@ -71,6 +72,7 @@ impl Herd {
             definer: Definer::new(journal, MemoryPublisher(Arc::clone(&memory))),
             memory,
             nodes: PgNodes { database: database.to_owned(), role: None },
+            observers: tokio::sync::Mutex::default(),
             auto_fragment: None,
             search_path: SearchPath::default_for("postgres"),
         }
@@ -127,9 +129,9 @@ impl Herd {
     /// Waits until nobody is in a transaction: what was begun by the dead is gone.
     pub async fn await_no_transactions(&self) {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                   AND pid <> pg_backend_pid()";
+                   AND application_name <> 'observer'";
         for node in 1..=NODES {
-            while self.on(node, sql) != "0" {
+            while self.ask(node, sql).await != "0" {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         }
@@ -164,6 +166,22 @@ impl Herd {
     pub fn on(&self, node: u16, sql: &str) -> String {
         let connect = format!("\\connect {}\n", self.nodes.database);
         SERVERS[usize::from(node - 1)].psql(&format!("{connect}{sql}")).trim_end().to_owned()
+    }
+
+    /// As [`Herd::on`], by a connection that stays open.
+    pub async fn ask(&self, node: u16, sql: &str) -> String {
+        let mut observers = self.observers.lock().await;
+        if !observers.contains_key(&node) {
+            let mut session = self.nodes.open(NodeId(node)).await.ok().unwrap();
+            session.query("SET application_name = 'observer'").await.ok().unwrap();
+            observers.insert(node, session);
+        }
+        let rows = observers.get_mut(&node).unwrap().query(sql).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let line = |row: Vec<Option<String>>| {
+            row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("\t")
+        };
+        rows.into_iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// The same on every node, or the first difference.

@@ -149,7 +149,7 @@ pub fn serve(
         Ok(())
     });
     stop.cancel();
-    workers.into_iter().for_each(WorkerThread::join);
+    workers.into_iter().for_each(worker::WorkerThread::join);
     runtime.shutdown_timeout(TERMINATE_TIMEOUT);
     served
 }
