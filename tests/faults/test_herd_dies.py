@@ -148,11 +148,10 @@ def test_pipeline_is_cut_at_a_statement(demo: Demo, connect: Connect, table: str
     connection = connect()
 
     def pipeline() -> None:
-        with connection.pipeline():
+        with connection.pipeline() as pipeline:
             for number in range(100_000):
                 connection.execute("INSERT INTO killed VALUES (%s, 'x')", [number])
-                if number % 10 == 9:
-                    connection.execute("SELECT 1")
+                pipeline.sync()
 
     worker = in_background(pipeline)
     time.sleep(0.3)
