@@ -1,6 +1,7 @@
 //! A herd of three real servers, a journal and a publisher in memory.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
@@ -171,12 +172,15 @@ impl Herd {
     /// As [`Herd::on`], by a connection that stays open.
     pub async fn ask(&self, node: u16, sql: &str) -> String {
         let mut observers = self.observers.lock().await;
-        if !observers.contains_key(&node) {
-            let mut session = self.nodes.open(NodeId(node)).await.ok().unwrap();
-            session.query("SET application_name = 'observer'").await.ok().unwrap();
-            observers.insert(node, session);
-        }
-        let rows = observers.get_mut(&node).unwrap().query(sql).await;
+        let session = match observers.entry(node) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(none) => {
+                let mut session = self.nodes.open(NodeId(node)).await.ok().unwrap();
+                session.query("SET application_name = 'observer'").await.ok().unwrap();
+                none.insert(session)
+            }
+        };
+        let rows = session.query(sql).await;
         let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         let line = |row: Vec<Option<String>>| {
             row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("\t")
