@@ -69,9 +69,19 @@ impl Session {
             client: &mut self.client,
             interrupts: &handle.interrupts,
         };
+        // An error on one node ends the COPY on all of them, so one is enough to be cancelled.
+        let first = leases.first_key_value().map(|(&node, lease)| (node, lease.identity()));
+        let cancellable = first.map(|(node, server)| {
+            handle.runs_on(server);
+            node
+        });
         let connections = leases.values_mut().map(Lease::connection).collect();
         let scope = Scope::Own { decisions: decisions.as_ref(), intent };
-        let outcome = run.run(connections, scope).await;
+        let mut outcome = run.run(connections, scope).await;
+        if handle.runs_nowhere().await {
+            // Whether the cancel request has done its work or is still to come is not known.
+            outcome.unusable.extend(cancellable);
+        }
         for (node, lease) in leases {
             // A lease that is dropped closes its connection.
             if !outcome.unusable.contains(&node) {

@@ -125,6 +125,7 @@ impl Session {
         if self.is_failed_on_server() {
             return Ok((self.node_for_settings(), false));
         }
+        self.check_encoding(bind.rest)?;
         let parameters = BoundParameters::new(bind, statement.statement.origin.types());
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };

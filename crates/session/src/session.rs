@@ -272,6 +272,7 @@ impl Session {
 
     /// Understands a query string under the session's circumstances.
     pub(crate) fn understand(&self, sql: &[u8], types: &[u32]) -> Result<Query, ClientError> {
+        self.check_encoding(sql)?;
         let catalog = self.worker.gateway.catalog();
         let context = PlanContext {
             catalog: &catalog,
@@ -280,6 +281,17 @@ impl Session {
             parameter_types: types,
         };
         self.worker.planner.lock().understand(sql, &context)
+    }
+
+    /// Keys are hashed in the servers' encoding: in another one only ASCII is the same.
+    pub(crate) fn check_encoding(&self, bytes: &[u8]) -> Result<(), ClientError> {
+        let is_same = matches!(self.told.get("client_encoding"), Some("UTF8") | None);
+        if is_same || bytes.is_ascii() || !self.worker.gateway.catalog().has_tables() {
+            return Ok(());
+        }
+        Err(ClientError::unsupported(
+            "with fragmented tables, such text needs client_encoding UTF8",
+        ))
     }
 
     pub(crate) fn circumstances(&self) -> Circumstances {
