@@ -22,7 +22,15 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
         summary: &str,
         concurrent: Concurrent,
     ) -> Result<(), DefineError> {
-        let Concurrent { begin, build, undo } = concurrent;
+        let Concurrent { mut begin, mut build, undo } = concurrent;
+        // One node needs no agreement on the beginning.
+        if begin.nodes.len() == 1 {
+            for (node, mut statements) in std::mem::take(&mut begin.nodes) {
+                let rest = build.nodes.entry(node).or_default();
+                statements.append(rest);
+                *rest = statements;
+            }
+        }
         let nodes = undo.nodes.keys().copied().collect();
         let intent = Intent::Build { nodes, undo: texts(&undo) };
         let job = if begin.is_empty() {

@@ -28,6 +28,8 @@ impl<S: NodeSession> Branch<S> {
     pub(super) async fn run(&mut self, statements: &[Statement]) -> Result<(), NodeError> {
         self.query("BEGIN").await?;
         self.progress = Progress::InTransaction;
+        // It waits for the slowest of the nodes.
+        self.query("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
         for statement in statements {
             match statement.missing {
                 Missing::Fails => _ = self.query(&statement.sql).await?,

@@ -17,8 +17,12 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 pub const NODES: u16 = 3;
 
+/// A server as it comes: it prepares no transactions.
+pub const PLAIN_NODE: u16 = NODES + 1;
+
 static SERVERS: LazyLock<Vec<TempPostgres>> = LazyLock::new(|| {
-    (0..NODES).map(|_| TempPostgres::start(&["max_prepared_transactions=20"])).collect()
+    let prepared = ["20", "20", "20", "0"].map(|max| format!("max_prepared_transactions={max}"));
+    prepared.iter().map(|setting| TempPostgres::start(&[setting])).collect()
 });
 
 /// One database on each of the servers, which are shared by all tests of the file.
@@ -57,10 +61,15 @@ pub struct PgSession(tokio_postgres::Client);
 
 impl Herd {
     pub fn start(database: &str) -> Herd {
-        for server in SERVERS.iter() {
-            let _ = server.psql(&format!("CREATE DATABASE {database}"));
+        Herd::of(database, &[1, 2, 3])
+    }
+
+    /// The first of the nodes is home.
+    pub fn of(database: &str, ids: &[u16]) -> Herd {
+        for id in ids {
+            let _ = SERVERS[usize::from(id - 1)].psql(&format!("CREATE DATABASE {database}"));
         }
-        let catalog = Catalog::new(NodeId(1), (1..=NODES).map(node));
+        let catalog = Catalog::new(NodeId(ids[0]), ids.iter().copied().map(node));
         let catalog = Arc::new(catalog);
         let memory = Arc::new(Memory {
             catalog: Mutex::new(Arc::clone(&catalog)),
@@ -77,6 +86,10 @@ impl Herd {
             auto_fragment: None,
             search_path: SearchPath::default_for("postgres"),
         }
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = u16> {
+        self.catalog().nodes().map(|node| node.id.0).collect::<Vec<_>>().into_iter()
     }
 
     pub fn catalog(&self) -> Arc<Catalog> {
@@ -131,7 +144,7 @@ impl Herd {
     pub async fn await_no_transactions(&self) {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                    AND application_name <> 'observer'";
-        for node in 1..=NODES {
+        for node in self.ids() {
             while self.ask(node, sql).await != "0" {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
@@ -139,13 +152,12 @@ impl Herd {
     }
 
     async fn forward(&self, sql: &str) -> Result<String, DefineError> {
-        let home = self.nodes.open(NodeId(1)).await;
+        let id = self.catalog().home();
+        let home = self.nodes.open(id).await;
         let mut home = home.map_err(|_| DefineError::Refused(unreachable()))?;
         match home.query(sql).await {
             Ok(_) => Ok("home".to_owned()),
-            Err(NodeError::Refused(refusal)) => {
-                Err(DefineError::Server { node: NodeId(1), refusal })
-            }
+            Err(NodeError::Refused(refusal)) => Err(DefineError::Server { node: id, refusal }),
             Err(_) => Err(DefineError::Refused(unreachable())),
         }
     }
@@ -190,7 +202,7 @@ impl Herd {
 
     /// The same on every node, or the first difference.
     pub fn everywhere(&self, sql: &str) -> String {
-        let answers = (1..=NODES).map(|node| self.on(node, sql)).collect::<Vec<_>>();
+        let answers = self.ids().map(|node| self.on(node, sql)).collect::<Vec<_>>();
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{sql}: {answers:#?}");
         answers[0].clone()
     }

@@ -275,7 +275,7 @@ async fn what_cannot_work_is_refused_with_the_reason() {
 async fn home_relations_that_bear_a_logical_name_are_known() {
     let herd = Herd::start("shadows");
     herd.define("CREATE SCHEMA mine").await;
-    let _ = herd.on(1, "CREATE TABLE mine.users (x int)");
+    let _ = herd.on(1, "CREATE TABLE mine.users (x int); CREATE TABLE own (x int);");
     herd.define(
         "CREATE TABLE users (id int PRIMARY KEY) PARTITION BY HASH (id) WITH (herd.fragments = 2)",
     )
@@ -289,6 +289,14 @@ async fn home_relations_that_bear_a_logical_name_are_known() {
     assert_eq!(shadows(&herd), "mine.users");
     herd.define("CREATE VIEW mine.users_1 AS SELECT 1 AS x").await;
     assert_eq!(shadows(&herd), "mine.users,mine.users_1");
+    for sql in [
+        "CREATE TABLE users_1 (x int)",
+        "CREATE VIEW public.users_1 AS SELECT 1",
+        "ALTER VIEW mine.users_1 SET SCHEMA public",
+        "ALTER TABLE own RENAME TO users_1",
+    ] {
+        assert!(herd.refused(sql).await.contains("\"users_1\" already exists"), "{sql}");
+    }
     herd.define("ALTER TABLE mine.users RENAME TO people").await;
     assert_eq!(shadows(&herd), "mine.users_1");
     herd.define("DROP VIEW mine.users_1").await;

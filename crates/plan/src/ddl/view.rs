@@ -1,10 +1,11 @@
 //! Views, and other relations of the home node whose names may be those of logical tables.
 
-use herd_types::ClientError;
+use herd_catalog::TableName;
+use herd_types::{ClientError, SqlState};
 
 use super::Planned;
 use super::attached::refuse_fragmented;
-use super::request::Request;
+use super::request::{Named, Request};
 use crate::cursor::{Cursor, Name};
 
 /// A view lies on the home node, where every reference table is whole.
@@ -49,14 +50,30 @@ pub fn plan_renaming(
     tag: &str,
 ) -> Planned {
     let renames = cursor.words(&["rename", "to"]);
-    let new_name = if renames { cursor.identifier() } else { None };
-    let moves = cursor.sees("set") && cursor.sees_at(1, "schema");
-    let is_known = |name: &str| request.catalog.knows_name(name);
-    let shadows = match &new_name {
-        Some(new_name) => is_known(new_name) || is_known(&name.name),
-        None => moves && is_known(&name.name),
+    let moves = !renames && cursor.words(&["set", "schema"]);
+    let Some(word) = cursor.identifier().filter(|_| renames || moves) else {
+        return request.at_home();
     };
-    if shadows { request.at_home_with_shadows(tag, &name.name) } else { request.at_home() }
+    let new_name = if renames { word.as_ref() } else { name.name.as_ref() };
+    if !request.catalog.knows_name(new_name) && !request.catalog.knows_name(&name.name) {
+        return request.at_home();
+    }
+    if let Some(found) = request.facts.relation(name.schema.as_deref(), &name.name)? {
+        let schema = if moves { word.as_ref() } else { found.name.schema.as_str() };
+        check_not_fragment(request, &TableName::new(schema, new_name))?;
+    }
+    request.at_home_with_shadows(tag, &name.name)
+}
+
+/// The home node does not know of fragments that are elsewhere.
+fn check_not_fragment(request: &Request<'_>, name: &TableName) -> Result<(), ClientError> {
+    match request.logical(name) {
+        Some(Named::Fragment(..)) => Err(ClientError::error(
+            SqlState::DUPLICATE_TABLE,
+            format!("relation \"{}\" already exists", name.name),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A new relation of the home node.
@@ -72,6 +89,7 @@ pub fn plan_named(
     if is_temporary || name.schema.as_deref() == Some("pg_temp") {
         return Err(refuse_temporary(&name.name).into());
     }
+    check_not_fragment(request, &request.creation_name(name)?)?;
     request.at_home_with_shadows(tag, &name.name)
 }
 
