@@ -42,6 +42,14 @@ def psql(endpoint: Endpoint, *statements: str, check: bool = True) -> subprocess
     return result
 
 
+def give_same_verifier(servers: list[Endpoint]) -> None:
+    """Lets who has logged in to the first server log in to the others with the same proof."""
+    role = servers[0].user
+    stored = psql(servers[0], f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'").stdout.strip()
+    for server in servers[1:]:
+        psql(server, f"ALTER ROLE {role} PASSWORD '{stored}'")
+
+
 def initialise(endpoint: Endpoint, scale: int) -> None:
     """The tables of pgbench, with primary keys."""
     command = ["pgbench", "-i", "-q", "-s", str(scale)]

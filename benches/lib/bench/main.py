@@ -112,6 +112,7 @@ class _Bench:
         """Herd in front of three nodes, with pgbench's accounts fragmented over them."""
         if self._routing is None and not self.options.without_herd:
             nodes = [self._server(f"node{number}").endpoint for number in range(1, NODES + 1)]
+            load.give_same_verifier(nodes)
             self._routing = self._herd("routing", nodes)
             load.psql(self._routing.endpoint, *ROUTED_TABLES)
             self._fill_accounts(self._routing.endpoint)

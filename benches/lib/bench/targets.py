@@ -109,7 +109,7 @@ class Herd(Serve):
     """`herd serve` in front of the given servers; the first is the home node."""
 
     def __init__(self, directory: Path, servers: list[Endpoint], workers: int | None):
-        super().__init__(directory, "")
+        super().__init__(directory, servers[0], "")
         home = servers[0]
         self.endpoint = Endpoint(self.endpoint.host, self.endpoint.port, home.user, home.password, home.dbname)
         threads = '"auto"' if workers is None else str(workers)

@@ -137,11 +137,17 @@ impl Replies {
         std::mem::take(&mut self.owes_sync)
     }
 
-    /// The server is in COPY mode, where it ignores the Sync that was sent along.
+    /// The server is in COPY mode, where it ignores a Sync that was sent right behind.
     pub fn forget_sync_in_copy(&mut self) {
-        if let Some(at) = self.queue.iter().position(|e| matches!(e, Expected::Ready { .. })) {
-            self.queue.remove(at);
+        if matches!(self.queue.get(1), Some(Expected::Ready { .. })) {
+            self.queue.remove(1);
         }
+    }
+
+    /// The server says that it has executed something only when it is asked to, by Sync or Flush.
+    #[must_use]
+    pub fn wait_for_flush(&self) -> bool {
+        matches!(self.queue.front(), Some(Expected::Execute { .. }))
     }
 
     /// Answers at the head, when no server byte is awaited before them.

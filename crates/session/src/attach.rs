@@ -94,16 +94,15 @@ impl Session {
         if server.sequences_of != Some(client) {
             server.sequences_of = None;
         }
-        let reported = &server.reported;
-        if !self.told.is_same(reported) {
+        if !self.told.is_same(&server.reported) && !self.told.unify(&mut server.reported) {
             let mut news = BytesMut::new();
-            for (name, value) in self.told.changes_to(reported) {
+            for (name, value) in self.told.changes_to(&server.reported) {
                 message::parameter_status(&mut news, name, value);
             }
             if !news.is_empty() {
                 self.exchange.replies.expect(Expected::Answer(news.freeze()));
             }
-            self.told = reported.clone();
+            self.told = server.reported.clone();
         }
         self.links.current = Some(link);
         Ok(())

@@ -12,7 +12,7 @@ use herd_node::{NodeError, PoolKey, Reported, Setting, Settings};
 use herd_types::{ClientError, SqlState};
 use herd_wire::auth::{How, Method, Proven, RolePassword, StoredPassword, authenticate};
 use herd_wire::connect::Credential;
-use herd_wire::startup::{Arrived, Greeting, GreetingPolicy, greet};
+use herd_wire::startup::{Arrived, Greeting, GreetingPolicy, farewell, greet, turn_away};
 use herd_wire::stream::{Peer, Stream};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -87,11 +87,11 @@ pub async fn serve(worker: Arc<Worker>, lobby: Arc<Lobby>, stream: Stream, polic
                 worker.gateway.metrics.clients.dec();
             }
         }
-        Ok(Greeting::Cancel(stream, key)) => {
+        Ok(Greeting::Cancel(mut stream, key)) => {
             worker.gateway.metrics.cancels.inc();
             worker.gateway.clients.cancel(&key).await;
             // Closed only now: the client may rely on the signal having been delivered.
-            drop(stream);
+            farewell(&mut stream, &[]).await;
         }
         Ok(Greeting::Left) => {}
         Err(error) => tracing::debug!(%error, "a connection did not become a client"),
@@ -107,14 +107,14 @@ async fn admit(
     let outcome = |label: &str| worker.gateway.metrics.logins.with_label_values(&[label]).inc();
     if let Err(error) = check_room(worker, config) {
         outcome("refused");
-        turn_away(&mut arrived, &error).await;
+        turn_away(&mut arrived.stream, &error).await;
         return None;
     }
     let record = match find_role(worker, &arrived.user).await {
         Ok(record) => record,
         Err(error) => {
             outcome("failed");
-            turn_away(&mut arrived, &error).await;
+            turn_away(&mut arrived.stream, &error).await;
             return None;
         }
     };
@@ -127,6 +127,12 @@ async fn admit(
             return None;
         }
     };
+    // As PostgreSQL does, this is told only to those who know the password.
+    if record.as_ref().is_some_and(|record| !record.can_login) {
+        outcome("refused");
+        turn_away(&mut arrived.stream, &may_not_log_in(&arrived.user)).await;
+        return None;
+    }
     let is_superuser = record.is_some_and(|record| record.is_superuser);
     match welcome(worker, config, &mut arrived, &proven, is_superuser).await {
         Ok(login) => {
@@ -135,12 +141,15 @@ async fn admit(
         }
         Err(Unwelcome::Refused(error)) => {
             outcome("refused");
-            turn_away(&mut arrived, &error).await;
+            turn_away(&mut arrived.stream, &error).await;
             None
         }
         Err(Unwelcome::Server(error)) => {
             outcome("refused");
-            turn_away_with(&mut arrived, &error).await;
+            // In the node's own words.
+            let mut out = BytesMut::new();
+            herd_wire::message::frame(&mut out, b'E', |out| out.extend_from_slice(&error));
+            farewell(&mut arrived.stream, &out).await;
             None
         }
         Err(Unwelcome::Gone) => None,
@@ -159,6 +168,13 @@ fn check_room(worker: &Worker, config: &Config) -> Result<(), ClientError> {
         .with_hint("limits.clients_max bounds the clients of this Herd."));
     }
     Ok(())
+}
+
+fn may_not_log_in(user: &str) -> ClientError {
+    ClientError::fatal(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        format!("role \"{user}\" is not permitted to log in"),
+    )
 }
 
 /// Users of the configuration come first, then the roles of the home node.
@@ -189,7 +205,6 @@ fn method<'a>(
         Peer::Ip(address) => config.auth.trust.contains(&address.ip()),
         Peer::Unix { .. } => false,
     };
-    let record = record.filter(|record| record.can_login);
     if is_trusted && record.is_some() {
         return Method::Trust;
     }
@@ -330,23 +345,4 @@ async fn learn(
     }
     pool.remember_start(startup.to_vec(), reported.clone());
     Ok(reported)
-}
-
-async fn turn_away(arrived: &mut Arrived, error: &ClientError) {
-    let mut out = BytesMut::new();
-    herd_wire::error::put_error(&mut out, error);
-    say(arrived, &out).await;
-}
-
-/// In the node's own words.
-async fn turn_away_with(arrived: &mut Arrived, body: &[u8]) {
-    let mut out = BytesMut::new();
-    herd_wire::message::frame(&mut out, b'E', |out| out.extend_from_slice(body));
-    say(arrived, &out).await;
-}
-
-async fn say(arrived: &mut Arrived, bytes: &[u8]) {
-    // Whether it is heard makes no difference: the connection closes.
-    let _ = tokio::io::AsyncWriteExt::write_all(&mut arrived.stream, bytes).await;
-    let _ = tokio::io::AsyncWriteExt::shutdown(&mut arrived.stream).await;
 }

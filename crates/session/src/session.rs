@@ -285,7 +285,7 @@ impl Session {
 
     /// Keys are hashed in the servers' encoding: in another one only ASCII is the same.
     pub(crate) fn check_encoding(&self, bytes: &[u8]) -> Result<(), ClientError> {
-        let is_same = matches!(self.told.get("client_encoding"), Some("UTF8") | None);
+        let is_same = self.told.client_speaks_utf8();
         if is_same || bytes.is_ascii() || !self.worker.gateway.catalog().has_tables() {
             return Ok(());
         }

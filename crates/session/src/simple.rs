@@ -7,6 +7,7 @@ use herd_plan::{
     Values,
 };
 use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::frame::HEADER_BYTES;
 use herd_wire::message::{self, TransactionStatus};
 
 use crate::batch::Conclusion;
@@ -258,6 +259,7 @@ impl Session {
             if void && self.links.current.is_none() {
                 return Err(Trouble::Refused(aborted()));
             }
+            message::check_function_call(&frame[HEADER_BYTES..])?;
             let home = self.worker.gateway.catalog().home();
             self.attach(home).await?;
             self.transaction.bind();

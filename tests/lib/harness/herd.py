@@ -8,6 +8,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from harness.endpoint import Endpoint
 from harness.postgres import postmaster_pid, processes_in
@@ -38,6 +39,13 @@ class _Running:
 
     def _command(self) -> list[str]:
         raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -122,10 +130,6 @@ class Demo(_Running):
     def __init__(self, directory: Path, nodes: int = 3):
         super().__init__(directory)
         self.node_count = nodes
-
-    def __enter__(self) -> Demo:
-        self.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -14,7 +14,7 @@ use crate::error::put;
 use crate::exact::{self, ReadError};
 use crate::message::{Malformed, Reader};
 use crate::scram::{Offer, ScramError, ScramKeys, ServerFirst};
-use crate::startup::{ArrivalError, Arrived, farewell};
+use crate::startup::{ArrivalError, Arrived, turn_away};
 use crate::stream::Stream;
 
 /// Makes the client prove that it is `arrived.user`. On success AuthenticationOk has not been sent
@@ -31,13 +31,13 @@ pub async fn authenticate(
         Err(_) => ArrivalError::TimedOut,
     };
     match &error {
-        ArrivalError::Refused(error) => farewell(&mut arrived.stream, error).await,
+        ArrivalError::Refused(error) => turn_away(&mut arrived.stream, error).await,
         ArrivalError::TimedOut => {
             let late = ClientError::fatal(
                 SqlState::QUERY_CANCELED,
                 "canceling authentication due to timeout",
             );
-            farewell(&mut arrived.stream, &late).await;
+            turn_away(&mut arrived.stream, &late).await;
         }
         ArrivalError::Disconnected | ArrivalError::Tls(_) | ArrivalError::Io(_) => {}
     }

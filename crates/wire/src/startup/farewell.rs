@@ -16,11 +16,16 @@ use crate::error::put_error;
 use crate::stream::Stream;
 
 /// Tells a client why it is turned away, as far as it listens.
-pub(crate) async fn farewell(stream: &mut Stream, error: &ClientError) {
+pub async fn turn_away(stream: &mut Stream, error: &ClientError) {
     let mut out = BytesMut::new();
     put_error(&mut out, error);
+    farewell(stream, &out).await;
+}
+
+/// Closes the connection properly, after some last messages.
+pub async fn farewell(stream: &mut Stream, last_messages: &[u8]) {
     let told = async {
-        stream.send(&out).await?;
+        stream.send(last_messages).await?;
         stream.shutdown().await?;
         discard_unread(stream).await
     };

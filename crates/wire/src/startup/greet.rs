@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::ArrivalError;
-use super::farewell::farewell;
+use super::farewell::turn_away;
 use super::packet::{Negotiation, Packet, ProtocolMinor, Startup, unsupported_version, violation};
 use crate::bounds::STARTUP_PACKET_BYTES_MAX;
 use crate::cancel::CancelKey;
@@ -96,7 +96,7 @@ pub async fn greet(
         Ok(Ok(greeting)) => Ok(greeting),
         Ok(Err(Failure::Lost(error))) => Err(error),
         Ok(Err(Failure::Refused(mut stream, error))) => {
-            farewell(&mut stream, &error).await;
+            turn_away(&mut stream, &error).await;
             Err(ArrivalError::Refused(error))
         }
     }

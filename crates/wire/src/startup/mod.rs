@@ -13,7 +13,6 @@ mod packet_tests;
 mod tests;
 
 pub use error::ArrivalError;
+pub use farewell::{farewell, turn_away};
 pub use greet::{Arrived, ClientTls, Greeting, GreetingPolicy, greet};
 pub use packet::{Negotiation, Packet, ProtocolMinor, Startup};
-
-pub(crate) use farewell::farewell;
