@@ -30,6 +30,9 @@ const HASHER: RandomState = RandomState::with_seeds(
     0x082e_fa98_ec4e_6c89,
 );
 
+const LISTED_SETTINGS: &[u8] = b"SELECT name, pg_catalog.current_setting(name) \
+    FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'";
+
 impl PartialEq for Settings {
     fn eq(&self, other: &Settings) -> bool {
         self.fingerprint == other.fingerprint && self.entries == other.entries
@@ -74,6 +77,23 @@ impl Settings {
         let mut entries = self.entries.clone();
         entries.remove(name);
         Settings::of(entries)
+    }
+
+    /// Asks a server for what is set in its session, in rows of names and values as `set_config` takes
+    /// them. Custom settings are not listed, so they must be named.
+    #[must_use]
+    pub fn query_of_session(mut custom: Vec<String>) -> Vec<u8> {
+        custom.sort_unstable();
+        custom.dedup();
+        let mut sql = LISTED_SETTINGS.to_vec();
+        for name in custom {
+            sql.extend_from_slice(b" UNION ALL SELECT * FROM (SELECT ");
+            append_literal(&mut sql, &name);
+            sql.extend_from_slice(b", pg_catalog.current_setting(");
+            append_literal(&mut sql, &name);
+            sql.extend_from_slice(b", true)) AS custom (name, value) WHERE value IS NOT NULL");
+        }
+        sql
     }
 
     /// The statements that turn a connection with the settings `before` into one with these.

@@ -55,7 +55,7 @@ pub struct TypedArguments<'a> {
 }
 
 impl Arguments {
-    /// `types` are those of [`crate::PreparedCommand::Prepare`].
+    /// `types` are those of [`crate::Prepare`].
     #[must_use]
     pub fn with_types<'a>(&'a self, types: &'a [u32]) -> TypedArguments<'a> {
         TypedArguments { arguments: self, types }

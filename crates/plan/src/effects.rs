@@ -4,7 +4,7 @@
 //! does inside is not seen here.
 
 use crate::cursor::Cursor;
-use crate::lex::{self, Kind, Token};
+use crate::lex::{Kind, Token};
 use crate::{Context, Effects, PinReason};
 
 /// Functions that take an advisory lock for the session; those for the transaction say `xact`.
@@ -63,8 +63,6 @@ pub(crate) fn of_body(body: &[u8]) -> Effects {
             effects = effects.and(Effects::pinned(PinReason::TemporaryTable));
         } else if SESSION_LOCKS.iter().any(is) {
             effects = effects.and(Effects::pinned(PinReason::AdvisoryLock));
-        } else if is(&SET_CONFIG) {
-            effects = effects.and(Effects::pinned(PinReason::CustomSetting));
         } else if is(&"listen") {
             effects = effects.and(Effects::pinned(PinReason::Listen));
         }
@@ -84,41 +82,6 @@ fn of_call(sql: &[u8], name: Token) -> Effects {
         Effects::pinned(PinReason::AdvisoryLock)
     } else {
         Effects::default()
-    }
-}
-
-/// Whether a text that calls `set_config` may leave behind a setting that no server lists: one with
-/// a dot in its name, for longer than the transaction. Asked of the very text, since texts that
-/// differ in the name share a plan.
-#[must_use]
-pub fn sets_custom_setting(sql: &[u8]) -> bool {
-    let Ok(tokens) = lex::tokens(sql) else { return true };
-    (0..tokens.len()).any(|n| {
-        let called = tokens.get(n + 1).is_some_and(|next| next.kind == Kind::LeftParen);
-        let name = tokens[n].identifier(sql);
-        called
-            && name.is_some_and(|name| name == SET_CONFIG)
-            && !(names_plain_setting(sql, &tokens[n + 2..]) || is_local(sql, &tokens[n + 2..]))
-    })
-}
-
-fn names_plain_setting(sql: &[u8], arguments: &[Token]) -> bool {
-    let Some(&first) = arguments.first() else { return false };
-    let followed = arguments.get(1).is_some_and(|next| next.kind == Kind::Comma);
-    let value = first.kind.is_string().then(|| first.string_value(sql)).flatten();
-    followed && value.is_some_and(|name| !name.contains(&b'.'))
-}
-
-/// `…, true)` with plain values before.
-fn is_local(sql: &[u8], arguments: &[Token]) -> bool {
-    match arguments {
-        [_, first, _, second, local, end, ..] => {
-            first.kind == Kind::Comma
-                && second.kind == Kind::Comma
-                && local.is_word(sql, "true")
-                && end.kind == Kind::RightParen
-        }
-        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use herd_catalog::{
 };
 use herd_types::{ClientError, NodeId};
 
-use crate::{Action, Context, Plan, Planner, PreparedCommand, Query, Understood};
+use crate::{Action, Context, Plan, Planner, Prepare, PreparedCommand, Query, Understood};
 
 pub(crate) fn catalog() -> Arc<Catalog> {
     let empty = Catalog::new(NodeId(1), (1..=3).map(node));
@@ -61,7 +61,12 @@ fn understanding(sql: &str, understood: &Understood) -> String {
 fn describe_plan(plan: &Plan) -> String {
     let mut text = match &plan.action {
         Action::Forward(forward) if forward.inline.is_empty() => format!("{:?}", forward.target),
-        Action::Prepared(PreparedCommand::Prepare { name, name_span, parameter_types, body }) => {
+        Action::Prepared(PreparedCommand::Prepare(Prepare {
+            name,
+            name_span,
+            parameter_types,
+            body,
+        })) => {
             let body = describe_plan(body);
             format!("prepare {name} at {name_span:?} {parameter_types:?} as ({body})")
         }

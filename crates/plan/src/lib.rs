@@ -8,6 +8,7 @@ mod arguments;
 mod cache;
 mod copy;
 pub mod cursor;
+mod custom_settings;
 pub mod ddl;
 mod effects;
 mod explain;
@@ -29,13 +30,13 @@ mod values;
 
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
-pub use effects::sets_custom_setting;
+pub use custom_settings::CustomSettings;
 pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
 pub use shape::{
-    Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan,
+    Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,
 };
 pub use values::{NoParameters, Parameter, Parameters, Slots, Values};

@@ -189,25 +189,22 @@ pub enum SettingCommand {
 /// SQL-level prepared statements.
 #[derive(Clone, Debug)]
 pub enum PreparedCommand {
-    Prepare {
-        name: String,
-        /// The statement's name in the text, to be replaced by the one used on the node.
-        name_span: Range<usize>,
-        /// OIDs of the types given in parentheses; 0 where the server infers the type,
-        /// `u32::MAX` where it is one that Herd does not know.
-        parameter_types: Vec<u32>,
-        /// The statement after AS. Its literals are the slots of the whole text.
-        body: Arc<Plan>,
-    },
-    Execute {
-        name: String,
-        name_span: Range<usize>,
-        arguments: Arguments,
-    },
-    Deallocate {
-        name: String,
-    },
+    Prepare(Prepare),
+    Execute { name: String, name_span: Range<usize>, arguments: Arguments },
+    Deallocate { name: String },
     DeallocateAll,
+}
+
+#[derive(Clone, Debug)]
+pub struct Prepare {
+    pub name: String,
+    /// The statement's name in the text, to be replaced by the one used on the node.
+    pub name_span: Range<usize>,
+    /// OIDs of the types given in parentheses; 0 where the server infers the type,
+    /// `u32::MAX` where it is one that Herd does not know.
+    pub parameter_types: Vec<u32>,
+    /// The statement after AS. Its literals are the slots of the whole text.
+    pub body: Arc<Plan>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! What a statement that succeeded leaves behind in the session.
 
-use herd_node::{NodeError, Setting};
-use herd_plan::{Action, PinReason, Plan, SettingCommand, TransactionCommand};
+use herd_node::{NodeError, Setting, Settings};
+use herd_plan::{
+    Action, CustomSettings, NoParameters, PinReason, Plan, SettingCommand, TransactionCommand,
+};
 use herd_types::{ClientError, SqlState};
 
 use crate::batch::Conclusion;
@@ -9,12 +11,18 @@ use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 
-/// What was set in a session, as far as servers list it. Values as `set_config` takes them.
-const SESSION_SETTINGS: &[u8] = b"SELECT name, pg_catalog.current_setting(name) \
-    FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'";
-
 impl Session {
     pub(crate) fn apply(&mut self, plan: &Plan, sql: &[u8]) {
+        let custom = if plan.effects.probes_settings {
+            CustomSettings::made_by(sql, &NoParameters)
+        } else {
+            CustomSettings::default()
+        };
+        self.apply_with(plan, sql, custom);
+    }
+
+    /// The same for a statement with parameters, which may be the names of settings.
+    pub(crate) fn apply_with(&mut self, plan: &Plan, sql: &[u8], custom: CustomSettings) {
         if let Some(reason) = plan.effects.pin
             && let Some(link) = &mut self.links.current
         {
@@ -23,7 +31,8 @@ impl Session {
         }
         if plan.effects.probes_settings {
             self.batch.probes = true;
-            if herd_plan::sets_custom_setting(sql)
+            self.batch.custom_settings.extend(custom.names);
+            if custom.is_incomplete
                 && let Some(link) = &mut self.links.current
             {
                 link.pin(PinReason::CustomSetting);
@@ -114,8 +123,10 @@ impl Session {
         if !std::mem::take(&mut self.batch.probes) {
             return Ok(());
         }
+        let custom = std::mem::take(&mut self.batch.custom_settings);
         let Some(link) = &mut self.links.current else { return Ok(()) };
-        let (answer, _) = link.lease.connection().simple(SESSION_SETTINGS).await?;
+        let (answer, _) =
+            link.lease.connection().simple(&Settings::query_of_session(custom)).await?;
         let text = |value: Option<bytes::Bytes>| {
             value.map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use herd_execute::{Subject, Token};
 use herd_node::{Settings, StatementKey};
-use herd_plan::{Action, Plan, TransactionCommand};
+use herd_plan::{Action, CustomSettings, Plan, TransactionCommand};
 
 use crate::statements::ClientStatement;
 
@@ -51,7 +51,7 @@ pub(crate) enum Meaning {
         key: StatementKey,
         client_name: Option<Vec<u8>>,
     },
-    Executed(Arc<ClientStatement>),
+    Executed(Arc<ClientStatement>, CustomSettings),
     Past,
 }
 
@@ -68,6 +68,8 @@ pub(crate) struct Portal {
     pub(crate) name: Vec<u8>,
     pub(crate) statement: Arc<ClientStatement>,
     pub(crate) runs: Runs,
+    /// With the parameters that it was bound with.
+    pub(crate) custom_settings: CustomSettings,
 }
 
 /// Who executes a portal.
@@ -88,6 +90,8 @@ pub(crate) struct Batch {
     pub(crate) defined: Option<Subject>,
     /// Settings may have changed in a way that only the server knows.
     pub(crate) probes: bool,
+    /// The server lists the others by itself.
+    pub(crate) custom_settings: Vec<String>,
     meanings: Vec<Meaning>,
     portals: Vec<Portal>,
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Event, Expected, Shown};
-use herd_plan::{Action, Place, PreparedCommand, SettingCommand, Values};
+use herd_plan::{
+    Action, CustomSettings, Place, PreparedCommand, SettingCommand, Understood, Values,
+};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::frame::HEADER_BYTES;
 use herd_wire::message::{self, Bind, Parse, Reader};
@@ -81,7 +83,7 @@ impl Session {
         if self.runs_in_herd(&statement) {
             self.resolve_pending().await?;
             self.answer(&message::BIND_COMPLETE);
-            self.open_portal(bind.portal, statement, Runs::InHerd);
+            self.open_portal(&bind, statement, Runs::InHerd);
             return Ok(());
         }
         let (node, binds) = self.place_bound(&statement, &bind)?;
@@ -97,12 +99,20 @@ impl Session {
         let name = statement.statement.key.server_name();
         message::bind(&mut self.exchange.out, bind.portal, name.as_bytes(), bind.rest);
         self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
-        self.open_portal(bind.portal, statement, Runs::OnServer);
+        self.open_portal(&bind, statement, Runs::OnServer);
         Ok(())
     }
 
-    fn open_portal(&mut self, name: &[u8], statement: Arc<ClientStatement>, runs: Runs) {
-        self.batch.open_portal(Portal { name: name.to_vec(), statement, runs });
+    fn open_portal(&mut self, bind: &Bind<'_>, statement: Arc<ClientStatement>, runs: Runs) {
+        let probes = |understood: &Understood| understood.plan.effects.probes_settings;
+        let custom_settings = if statement.understood.as_ref().is_some_and(probes) {
+            let parameters = BoundParameters::new(bind, statement.statement.origin.types());
+            CustomSettings::made_by(&statement.text, &parameters)
+        } else {
+            CustomSettings::default()
+        };
+        let name = bind.portal.to_vec();
+        self.batch.open_portal(Portal { name, statement, runs, custom_settings });
     }
 
     fn place_bound(
@@ -238,7 +248,8 @@ impl Session {
         if let Some(understood) = &portal.statement.understood {
             self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);
         }
-        let token = Some(self.batch.mean(Meaning::Executed(portal.statement)));
+        let token =
+            Some(self.batch.mean(Meaning::Executed(portal.statement, portal.custom_settings)));
         self.exchange.out.extend_from_slice(frame);
         self.exchange.replies.expect(Expected::Execute { hidden: false, token });
         Ok(())
@@ -308,10 +319,11 @@ impl Session {
         for event in &heard.events {
             match event {
                 Event::Done(token) => {
-                    if let Some(Meaning::Executed(statement)) = self.batch.take_meaning(*token)
+                    if let Some(Meaning::Executed(statement, custom)) =
+                        self.batch.take_meaning(*token)
                         && let Some(understood) = &statement.understood
                     {
-                        self.apply(&understood.plan, &statement.text);
+                        self.apply_with(&understood.plan, &statement.text, custom);
                     }
                 }
                 Event::Lost(token) => self.forget_parse(*token),

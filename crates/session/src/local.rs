@@ -119,6 +119,9 @@ impl Session {
         let tag = match &understood.plan.action {
             Action::Transaction(command) => self.answer_promise(command, &statement.text),
             Action::Setting(SettingCommand::DiscardAll) => Some(self.discard_all().await?),
+            Action::Prepared(PreparedCommand::Prepare(prepare)) => {
+                return self.prepare_in_batch(prepare, &statement.text, understood).await;
+            }
             Action::Prepared(command) => Some(self.deallocate(command)?),
             Action::Define(draft) => {
                 self.send_held_back().await?;
@@ -160,11 +163,8 @@ impl Session {
                     Err(crate::statements::no_such_statement(name.as_bytes()))
                 }
             }
-            PreparedCommand::Prepare { .. } | PreparedCommand::Execute { .. } => {
-                Err(ClientError::unsupported(
-                    "PREPARE and EXECUTE cannot themselves be prepared statements",
-                )
-                .with_hint("Send them by the simple protocol, or use the protocol's own Parse."))
+            PreparedCommand::Prepare(_) | PreparedCommand::Execute { .. } => {
+                Err(ClientError::unsupported("this statement cannot be run in this way"))
             }
         }
     }

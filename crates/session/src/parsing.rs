@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use herd_execute::Expected;
+use herd_execute::{Expected, Token};
 use herd_node::StatementKey;
 use herd_plan::{Action, PreparedCommand, Query, Understood};
 use herd_types::{ClientError, SqlState};
@@ -85,7 +85,10 @@ impl Session {
             return Ok(known);
         }
         let understood = self.understand_one(&known.text, known.statement.origin.types())?;
-        let understood = understood.map(body_of_prepare);
+        let understood = match &known.statement.origin {
+            Origin::Protocol { .. } => understood,
+            Origin::Sql { .. } => understood.map(body_of_prepare),
+        };
         let text = known.text.clone();
         let statement = match self.text_on_server(understood.as_ref(), &text) {
             Cow::Borrowed(_) => Arc::clone(&known.statement),
@@ -175,23 +178,28 @@ impl Session {
                 message::parse(out, name.as_bytes(), &statement.sql, types);
                 replies.expect(Expected::Single { tag: b'1', hidden, token });
             }
-            Origin::Sql { .. } => {
-                message::parse(out, b"", &statement.sql, &[]);
-                message::bind_plain(out, b"", b"");
-                message::execute(out, b"", 0);
-                replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
-                replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
-                replies.expect(Expected::Execute { hidden: true, token });
-            }
+            Origin::Sql { .. } => self.send_prepare(&statement.sql, hidden, token),
         }
+    }
+
+    /// A PREPARE in SQL, as messages of the extended protocol.
+    pub(crate) fn send_prepare(&mut self, sql: &[u8], hidden: bool, token: Option<Token>) {
+        let out = &mut self.exchange.out;
+        let replies = &mut self.exchange.replies;
+        message::parse(out, b"", sql, &[]);
+        message::bind_plain(out, b"", b"");
+        message::execute(out, b"", 0);
+        replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
+        replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
+        replies.expect(Expected::Execute { hidden, token });
     }
 }
 
 /// A statement prepared in SQL is planned as what stands after AS.
 fn body_of_prepare(understood: Understood) -> Understood {
     match &understood.plan.action {
-        Action::Prepared(PreparedCommand::Prepare { body, .. }) => {
-            Understood { plan: Arc::clone(body), slots: understood.slots }
+        Action::Prepared(PreparedCommand::Prepare(prepare)) => {
+            Understood { plan: Arc::clone(&prepare.body), slots: understood.slots }
         }
         _ => understood,
     }

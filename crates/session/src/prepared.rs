@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use herd_execute::Expected;
 use herd_node::StatementKey;
-use herd_plan::{Action, Arguments, PreparedCommand, Understood, Values};
+use herd_plan::{Action, Arguments, Prepare, PreparedCommand, Understood, Values};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 
+use crate::batch::{Meaning, Stage};
 use crate::session::Session;
 use crate::statements::{ClientStatement, Origin, Statement, next_key};
 use crate::trouble::Trouble;
@@ -23,11 +24,7 @@ impl Session {
         understood: &Understood,
     ) -> Result<(), Trouble> {
         match command {
-            PreparedCommand::Prepare { name, name_span, parameter_types, body } => {
-                let body = Understood { plan: Arc::clone(body), slots: understood.slots.clone() };
-                let origin = Origin::Sql { types: parameter_types.clone() };
-                self.prepare_sql(name, name_span, body, origin, sql).await
-            }
+            PreparedCommand::Prepare(prepare) => self.prepare_sql(prepare, sql, understood).await,
             PreparedCommand::Execute { .. } => self.execute_sql(command, sql).await,
             PreparedCommand::Deallocate { .. } | PreparedCommand::DeallocateAll => {
                 let tag = self.deallocate(command)?;
@@ -39,26 +36,57 @@ impl Session {
     /// The server judges it, on a connection that has it from then on.
     async fn prepare_sql(
         &mut self,
-        name: &str,
-        name_span: &Range<usize>,
-        body: Understood,
-        origin: Origin,
+        prepare: &Prepare,
         sql: &[u8],
+        understood: &Understood,
     ) -> Result<(), Trouble> {
-        let key = next_key();
-        let renamed = rename(sql, name_span, key);
-        let statement = Arc::new(ClientStatement {
-            statement: Arc::new(Statement { key, sql: renamed.clone(), origin }),
-            understood: Some(body),
-            text: Bytes::copy_from_slice(sql),
-            made: self.circumstances(),
-        });
-        self.statements.insert(name.as_bytes(), Arc::clone(&statement))?;
-        let prepared = self.run_prepare(key, &renamed).await;
+        let name = prepare.name.as_bytes();
+        let statement = self.sql_statement(prepare, sql, understood);
+        self.statements.insert(name, Arc::clone(&statement))?;
+        let Statement { key, sql, .. } = &*statement.statement;
+        let prepared = self.run_prepare(*key, sql).await;
         if !matches!(prepared, Ok(true)) {
-            self.statements.remove(name.as_bytes());
+            self.statements.remove(name);
         }
         prepared.map(drop)
+    }
+
+    /// The same, when PREPARE itself comes by the extended protocol.
+    pub(crate) async fn prepare_in_batch(
+        &mut self,
+        prepare: &Prepare,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        let name = prepare.name.as_bytes();
+        let statement = self.sql_statement(prepare, sql, understood);
+        self.statements.insert(name, Arc::clone(&statement))?;
+        self.attach_any().await?;
+        self.batch.advance(Stage::Engaged);
+        let Statement { key, sql, .. } = &*statement.statement;
+        self.make_room(*key);
+        let client_name = Some(name.to_vec());
+        let token = self.batch.mean(Meaning::Parsed { key: *key, client_name });
+        self.send_prepare(sql, false, Some(token));
+        Ok(())
+    }
+
+    fn sql_statement(
+        &self,
+        prepare: &Prepare,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Arc<ClientStatement> {
+        let key = next_key();
+        let sql_on_server = rename(sql, &prepare.name_span, key);
+        let origin = Origin::Sql { types: prepare.parameter_types.clone() };
+        let body = Arc::clone(&prepare.body);
+        Arc::new(ClientStatement {
+            statement: Arc::new(Statement { key, sql: sql_on_server, origin }),
+            understood: Some(Understood { plan: body, slots: understood.slots.clone() }),
+            text: Bytes::copy_from_slice(sql),
+            made: self.circumstances(),
+        })
     }
 
     async fn run_prepare(&mut self, key: StatementKey, renamed: &[u8]) -> Result<bool, Trouble> {

@@ -8,7 +8,7 @@ use crate::arguments::Arguments;
 use crate::cursor::Cursor;
 use crate::lex::{Token, position};
 use crate::planner::{self, Meaning};
-use crate::{Action, Context, Plan, PreparedCommand};
+use crate::{Action, Context, Plan, Prepare, PreparedCommand};
 
 use super::{transaction, types};
 
@@ -37,7 +37,7 @@ pub(super) fn understand_prepare(
         return Ok(None);
     };
     let (name, body) = (name.into_owned(), Arc::new(plan));
-    let prepare = PreparedCommand::Prepare { name, name_span, parameter_types, body };
+    let prepare = PreparedCommand::Prepare(Prepare { name, name_span, parameter_types, body });
     Ok(Some(Meaning { plan: plan_of(prepare), slots }))
 }
 
