@@ -10,8 +10,8 @@ pub(crate) const READ_BUFFER_KEPT_BYTES_MAX: usize = 256 * 1024;
 pub(crate) const NOTICES_MAX: usize = 1000;
 /// How long an idle connection may take to show that it lives.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a cancel request may take to reach its server.
-pub(crate) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a cancel request may take to reach its server; so long its client waits.
+pub(crate) const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long restoring a client's settings may take.
 pub(crate) const SETTINGS_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection lives up to this part longer or shorter than its lifetime, so that a herd of them

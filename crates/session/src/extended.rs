@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use herd_execute::{Event, Expected, Shown};
+use herd_execute::{Expected, Shown};
 use herd_plan::{
     Action, CustomSettings, Place, PreparedCommand, SettingCommand, Understood, Values,
 };
@@ -17,8 +17,7 @@ use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
 use crate::parameters::BoundParameters;
-use crate::session::{Heard, Session};
-use crate::simple::REFUSED_SQL;
+use crate::session::Session;
 use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
@@ -140,10 +139,7 @@ impl Session {
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
         let place = target.place(&self.worker.gateway.catalog(), &values)?;
-        Ok({
-            let b = place.binds();
-            (self.node_of(place), b)
-        })
+        Ok((self.node_of(place), place.binds()))
     }
 
     /// Whether Herd answers a statement without any node, at this point of the transaction.
@@ -181,7 +177,7 @@ impl Session {
         if self.batch.pending.as_ref().is_some_and(|p| p.name != name) {
             self.resolve_pending().await?;
         }
-        self.attach_any().await?;
+        self.attach(self.judge(&statement)).await?;
         self.announce(&statement);
         let name = statement.statement.key.server_name();
         message::describe_statement(&mut self.exchange.out, name.as_bytes());
@@ -312,82 +308,6 @@ impl Session {
         }
         self.batch.end(!matches!(self.transaction, Transaction::None));
         Ok(())
-    }
-
-    /// What the replies mean for the session.
-    pub(crate) fn act_on(&mut self, heard: &Heard) {
-        for event in &heard.events {
-            match event {
-                Event::Done(token) => {
-                    if let Some(Meaning::Executed(statement, custom)) =
-                        self.batch.take_meaning(*token)
-                        && let Some(understood) = &statement.understood
-                    {
-                        self.apply_with(&understood.plan, &statement.text, custom);
-                    }
-                }
-                Event::Lost(token) => self.forget_parse(*token),
-                Event::Error(body) => self.forget_stale_plans(body),
-                _ => {}
-            }
-        }
-        if heard.failed {
-            self.batch.advance(Stage::Skipping);
-        }
-    }
-
-    fn forget_parse(&mut self, token: herd_execute::Token) {
-        let Some(Meaning::Parsed { key, client_name }) = self.batch.take_meaning(token) else {
-            return;
-        };
-        if let Some(link) = &mut self.links.current {
-            link.lease.connection().prepared.remove(key);
-        }
-        if let Some(name) = client_name {
-            self.statements.remove(&name);
-        }
-    }
-
-    /// PostgreSQL refuses to go on with a prepared statement whose result has changed its shape.
-    /// Other connections have prepared it as well: all are replaced as they come back.
-    fn forget_stale_plans(&self, error: &[u8]) {
-        if herd_wire::error::field(error, b'R') == Some(b"RevalidateCachedQuery") {
-            for (_, pool) in &self.pools {
-                pool.renew();
-            }
-        }
-    }
-
-    /// Tells the client at once, and skips to the next Sync.
-    async fn fail_batch(&mut self, trouble: Trouble) -> Result<(), Ending> {
-        let mut trouble = trouble;
-        loop {
-            if let Some(pending) = self.batch.pending.take() {
-                self.statements.remove(&pending.name);
-            }
-            let error = self.describe_trouble(trouble)?;
-            self.batch.advance(Stage::Skipping);
-            match self.fail_extended(error).await {
-                Ok(()) => return Ok(()),
-                Err(next) => trouble = next,
-            }
-        }
-    }
-
-    /// A server that already works on this batch must fail too, so that nothing of it stays.
-    async fn fail_extended(&mut self, error: Bytes) -> Result<(), Trouble> {
-        if self.links.current.is_some() {
-            message::parse(&mut self.exchange.out, b"", REFUSED_SQL, &[]);
-            self.exchange.replies.expect(Expected::Refusal(error));
-            let heard = self.relay().await?;
-            self.act_on(&heard);
-            return Ok(());
-        }
-        if let Transaction::Promised { .. } = self.transaction {
-            self.transaction = Transaction::Void;
-        }
-        self.answer(&error);
-        self.relay().await.map(drop)
     }
 
     pub(crate) fn answer(&mut self, bytes: &[u8]) {

@@ -17,6 +17,7 @@ mod inline;
 mod link;
 mod local;
 mod metrics;
+mod outcome;
 mod parameters;
 mod parsing;
 mod prepared;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use herd_execute::{Expected, Token};
 use herd_node::StatementKey;
 use herd_plan::{Action, PreparedCommand, Query, Understood};
-use herd_types::{ClientError, SqlState};
+use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message;
 
 use crate::batch::Meaning;
@@ -131,15 +131,23 @@ impl Session {
             self.answer(&message::PARSE_COMPLETE);
             return Ok(());
         }
-        self.attach_any().await?;
+        self.attach(self.judge(&statement)).await?;
         self.announce(&statement);
         Ok(())
     }
 
-    /// Any node knows the tables: the one at hand, else home.
-    pub(crate) async fn attach_any(&mut self) -> Result<(), Trouble> {
-        let node = self.node_for_settings();
-        self.attach(node).await
+    /// The node that can say whether a statement is right: the one at hand or home, whose type numbers
+    /// are those that clients look up.
+    pub(crate) fn judge(&self, statement: &ClientStatement) -> NodeId {
+        let catalog = self.worker.gateway.catalog();
+        let target =
+            statement.understood.as_ref().and_then(|understood| match &understood.plan.action {
+                Action::Forward(forward) => Some(&forward.target),
+                Action::CopyOut(copy) => Some(&copy.target),
+                _ => None,
+            });
+        let node = target.map(|target| self.node_of(target.judge(&catalog)));
+        node.unwrap_or_else(|| self.node_for_settings())
     }
 
     pub(crate) fn is_prepared_here(&mut self, statement: &Statement) -> bool {

@@ -43,8 +43,7 @@ impl Session {
         let name = prepare.name.as_bytes();
         let statement = self.sql_statement(prepare, sql, understood);
         self.statements.insert(name, Arc::clone(&statement))?;
-        let Statement { key, sql, .. } = &*statement.statement;
-        let prepared = self.run_prepare(*key, sql).await;
+        let prepared = self.run_prepare(&statement).await;
         if !matches!(prepared, Ok(true)) {
             self.statements.remove(name);
         }
@@ -61,7 +60,7 @@ impl Session {
         let name = prepare.name.as_bytes();
         let statement = self.sql_statement(prepare, sql, understood);
         self.statements.insert(name, Arc::clone(&statement))?;
-        self.attach_any().await?;
+        self.attach(self.judge(&statement)).await?;
         self.batch.advance(Stage::Engaged);
         let Statement { key, sql, .. } = &*statement.statement;
         self.make_room(*key);
@@ -89,11 +88,11 @@ impl Session {
         })
     }
 
-    async fn run_prepare(&mut self, key: StatementKey, renamed: &[u8]) -> Result<bool, Trouble> {
-        let node = self.node_for_settings();
-        self.attach(node).await?;
+    async fn run_prepare(&mut self, statement: &ClientStatement) -> Result<bool, Trouble> {
+        self.attach(self.judge(statement)).await?;
+        let key = statement.statement.key;
         self.make_room(key);
-        message::query(&mut self.exchange.out, renamed);
+        message::query(&mut self.exchange.out, &statement.statement.sql);
         self.exchange.replies.expect(Expected::Query { token: None });
         let heard = self.relay().await?;
         if heard.failed

@@ -129,10 +129,7 @@ impl Session {
     ) -> Result<(NodeId, bool), ClientError> {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
         let place = target.place(&self.worker.gateway.catalog(), &values)?;
-        Ok({
-            let b = place.binds();
-            (self.node_of(place), b)
-        })
+        Ok((self.node_of(place), place.binds()))
     }
 
     /// Sends a simple query to a node as it is and passes on the answer.

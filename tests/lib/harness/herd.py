@@ -112,8 +112,12 @@ class Node:
 
     def start(self) -> None:
         """Start it again as it was started, unless Herd has done so."""
+        # A killed postmaster holds its lock file until its parent has taken notice of its death.
+        wait_until(self._starts, 20, f"the node in {self.data} starts again")
+
+    def _starts(self) -> bool:
         command = shlex.split((self.data / "postmaster.opts").read_text())
-        subprocess.Popen(
+        started = subprocess.Popen(
             command,
             user=server_user(),
             cwd=self.data,
@@ -122,6 +126,11 @@ class Node:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        try:
+            started.wait(1)
+        except subprocess.TimeoutExpired:
+            return True
+        return bool(self.processes())
 
 
 class Demo(_Running):

@@ -150,9 +150,31 @@ impl Target {
             Target::Needs(needs) => needs.place(catalog, values),
         }
     }
+
+    /// Where the statement can be parsed and described while no values are known: every node has the
+    /// reference tables and the parents of the fragmented ones.
+    #[must_use]
+    pub fn judge(&self, catalog: &Catalog) -> Place {
+        match self {
+            Target::Home => Place::Home,
+            Target::Neutral | Target::Everywhere => Place::Everywhere,
+            Target::Current => Place::Current,
+            Target::Node(node) => Place::Node(*node),
+            Target::Needs(needs) => needs.judge(catalog),
+        }
+    }
 }
 
 impl Needs {
+    fn judge(&self, catalog: &Catalog) -> Place {
+        let at = self.0.iter().find_map(|need| match need {
+            Need::Home(_) => Some(Place::Home),
+            Need::Fragment(id) => catalog.fragment(*id).map(|it| Place::Node(it.primary)),
+            Need::Keys(_) | Need::Whole(_) | Need::Herd(_) => None,
+        });
+        at.unwrap_or(Place::Everywhere)
+    }
+
     fn place(&self, catalog: &Catalog, values: &Values<'_>) -> Result<Place, ClientError> {
         if let [Need::Keys(route)] = &*self.0
             && let Some(node) = route.single_node(catalog, values)
