@@ -68,11 +68,15 @@ struct Running {
 pub struct Shown {
     pub application_name: String,
     pub pins: String,
-    pub statement: String,
+    /// As the client sent it.
+    pub statement: Vec<u8>,
 }
 
 impl ClientHandle {
     pub fn enter(&self, phase: Phase) {
+        if self.phase.load(Ordering::Relaxed) == phase as u8 {
+            return;
+        }
         let since = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.phase_since_ms.store(since, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
@@ -94,10 +98,7 @@ impl ClientHandle {
         let end = sql.len().min(SHOWN_STATEMENT_BYTES_MAX);
         let mut shown = self.shown.lock();
         shown.statement.clear();
-        match std::str::from_utf8(&sql[..end]) {
-            Ok(text) => shown.statement.push_str(text),
-            Err(_) => shown.statement.push_str(&String::from_utf8_lossy(&sql[..end])),
-        }
+        shown.statement.extend_from_slice(&sql[..end]);
     }
 
     pub fn show(&self, change: impl FnOnce(&mut Shown)) {

@@ -301,8 +301,11 @@ fn queries(gateway: &Gateway, asker: &Asker) -> Vec<Row> {
             continue;
         }
         let visible = asker.is_admin || client.role == asker.role;
-        let query =
-            if visible { client.shown().statement } else { "<insufficient privilege>".to_owned() };
+        let query = if visible {
+            String::from_utf8_lossy(&client.shown().statement).into_owned()
+        } else {
+            "<insufficient privilege>".to_owned()
+        };
         rows.push(vec![
             text(client.id.0),
             text(&client.role),
