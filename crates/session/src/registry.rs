@@ -74,9 +74,6 @@ pub struct Shown {
 
 impl ClientHandle {
     pub fn enter(&self, phase: Phase) {
-        if self.phase.load(Ordering::Relaxed) == phase as u8 {
-            return;
-        }
         let since = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.phase_since_ms.store(since, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);

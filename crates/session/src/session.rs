@@ -126,7 +126,9 @@ impl Session {
     async fn serve_message(&mut self) -> Result<(), Ending> {
         let header = self.next_message().await?;
         let frame = self.take_frame(header);
-        self.handle().enter(Phase::Running);
+        if self.batch.is_empty() {
+            self.handle().enter(Phase::Running);
+        }
         let served = match header.tag {
             b'Q' => self.simple_query(&frame).await,
             b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S' => {
