@@ -198,7 +198,12 @@ impl Session {
         loop {
             match std::future::poll_fn(|cx| self.poll_idle(cx)).await {
                 Woken::Client(Ok(0) | Err(_)) => return Err(Ending::ClientLeft),
-                Woken::Client(Ok(_)) => return Ok(()),
+                Woken::Client(Ok(_)) => {
+                    if !self.batch.is_empty() {
+                        self.handle().enter(Phase::Running);
+                    }
+                    return Ok(());
+                }
                 Woken::Servers => self.pass_unasked().await?,
                 Woken::Interrupt(interrupt) => return Err(self.interrupted(interrupt)),
             }
