@@ -381,3 +381,6 @@ fn parameter(body: &[u8]) -> Option<Event> {
     let value = std::str::from_utf8(reader.string().ok()?).ok()?;
     Some(Event::Parameter { name: name.to_owned(), value: value.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;
