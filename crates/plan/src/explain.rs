@@ -1,6 +1,7 @@
 //! EXPLAIN (HERD): where a statement goes, why, and the text that goes there.
 
 use herd_catalog::Catalog;
+use herd_types::{NodeId, TableId};
 
 use crate::{Action, Place, Plan, Target, Values};
 
@@ -18,10 +19,10 @@ fn headline(plan: &Plan, catalog: &Catalog, values: &Values<'_>) -> String {
         Action::Forward(forward) => forwarded("Forward", &forward.target, catalog, values),
         Action::CopyOut(copy) => forwarded("Forward", &copy.target, catalog, values),
         Action::CopyIn(copy) => {
-            let nodes = catalog.table(copy.table).map(|table| catalog.nodes_of(table));
-            let names: Vec<_> =
-                nodes.unwrap_or_default().into_iter().map(|id| name(catalog, id)).collect();
-            format!("Copy to nodes {}, each row by its key", names.join(", "))
+            format!("Copy to nodes {}, each row by its key", names(catalog, copy.table))
+        }
+        Action::CopyGather(copy) => {
+            format!("Copy from nodes {}, one after the other", names(catalog, copy.table))
         }
         Action::Define(_) => "Define: one atomic step on every node that needs it".to_owned(),
         Action::Transaction(_) | Action::Setting(_) => "Session".to_owned(),
@@ -43,6 +44,12 @@ fn forwarded(shape: &str, target: &Target, catalog: &Catalog, values: &Values<'_
     }
 }
 
-fn name(catalog: &Catalog, id: herd_types::NodeId) -> String {
+fn names(catalog: &Catalog, table: TableId) -> String {
+    let nodes = catalog.table(table).map(|table| catalog.nodes_of(table)).unwrap_or_default();
+    let names: Vec<_> = nodes.into_iter().map(|id| name(catalog, id)).collect();
+    names.join(", ")
+}
+
+fn name(catalog: &Catalog, id: NodeId) -> String {
     catalog.node(id).map_or_else(|| id.to_string(), |node| node.name.clone())
 }

@@ -29,7 +29,7 @@ mod utility;
 mod values;
 
 pub use arguments::{Arguments, TypedArguments};
-pub use copy::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
+pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
 pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Understood};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use herd_types::NodeId;
 
 use crate::ddl::Draft;
-use crate::{Arguments, CopyIn, Needs};
+use crate::{Arguments, CopyGather, CopyIn, Needs};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub enum Action {
     /// COPY … FROM STDIN into a table that is on several nodes.
     CopyIn(Box<CopyIn>),
     CopyOut(CopyOut),
+    /// COPY … TO STDOUT of a table that is on several nodes.
+    CopyGather(Box<CopyGather>),
     Transaction(TransactionCommand),
     Setting(SettingCommand),
     Prepared(PreparedCommand),
@@ -44,7 +46,7 @@ pub struct Forward {
     pub inline: Vec<Inline>,
 }
 
-/// COPY … TO STDOUT of a fragmented table: another text goes to the node, its answer to the client.
+/// COPY … TO STDOUT of a fragmented table on one node: another text goes to the node, its answer to the client.
 #[derive(Clone, Debug)]
 pub struct CopyOut {
     pub target: Target,

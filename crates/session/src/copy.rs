@@ -23,9 +23,7 @@ impl Session {
         out: &mut BytesMut,
     ) -> Result<(), Trouble> {
         let catalog = self.worker.gateway.catalog.load_full();
-        let table = catalog.table(copy.table).cloned().ok_or_else(|| {
-            ClientError::error(SqlState::UNDEFINED_TABLE, "the table of this COPY is gone")
-        })?;
+        let table = catalog.table(copy.table).cloned().ok_or_else(table_gone)?;
         let nodes = catalog.nodes_of(&table);
         self.answer_alone().await?;
         let outcome = if matches!(self.transaction, Transaction::None) {
@@ -46,14 +44,7 @@ impl Session {
         nodes: &[NodeId],
         sql: &[u8],
     ) -> Result<CopyOutcome, Trouble> {
-        let settings = Arc::clone(self.settings.current());
-        let mut leases: BTreeMap<NodeId, Lease> = BTreeMap::new();
-        for &node in nodes {
-            let pool = self.pool(node)?;
-            let mut lease = pool.lease(&settings).await?;
-            lease.connection().restore(&settings).await?;
-            leases.insert(node, lease);
-        }
+        let mut leases = self.lease_each(nodes.iter().copied()).await?;
         let intent = Intent {
             description: format!("COPY {}", table.name),
             nodes: nodes.to_vec(),
@@ -89,6 +80,22 @@ impl Session {
             }
         }
         Ok(outcome)
+    }
+
+    /// Connections outside of the session's transaction, with its settings.
+    pub(crate) async fn lease_each(
+        &mut self,
+        nodes: impl Iterator<Item = NodeId>,
+    ) -> Result<BTreeMap<NodeId, Lease>, Trouble> {
+        let settings = Arc::clone(self.settings.current());
+        let mut leases = BTreeMap::new();
+        for node in nodes {
+            let pool = self.pool(node)?;
+            let mut lease = pool.lease(&settings).await?;
+            lease.connection().restore(&settings).await?;
+            leases.insert(node, lease);
+        }
+        Ok(leases)
     }
 
     /// In the session's transaction, as long as that concerns one node only.
@@ -137,7 +144,7 @@ impl Session {
     }
 }
 
-fn trouble(trouble: CopyTrouble) -> Trouble {
+pub(crate) fn trouble(trouble: CopyTrouble) -> Trouble {
     match trouble {
         CopyTrouble::Refused(error) => Trouble::Refused(error),
         CopyTrouble::Server(body) => Trouble::Server(body),
@@ -146,6 +153,10 @@ fn trouble(trouble: CopyTrouble) -> Trouble {
         CopyTrouble::ClientGone => Trouble::End(Ending::ClientLeft),
         CopyTrouble::Terminated => Trouble::End(Ending::Terminated),
     }
+}
+
+pub(crate) fn table_gone() -> ClientError {
+    ClientError::error(SqlState::UNDEFINED_TABLE, "the table of this COPY is gone")
 }
 
 fn needs_several_nodes() -> ClientError {

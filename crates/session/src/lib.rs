@@ -13,6 +13,7 @@ mod define;
 mod extended;
 mod front;
 mod gateway;
+mod gather;
 mod inline;
 mod link;
 mod local;

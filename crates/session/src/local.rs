@@ -133,6 +133,11 @@ impl Session {
                 self.copy_in(copy, &statement.text, &mut out).await?;
                 None
             }
+            Action::CopyGather(copy) => {
+                self.check_first_of_its_pipeline()?;
+                self.gather(copy, &mut out).await?;
+                None
+            }
             _ => {
                 self.answer_locally(&understood.plan, &statement.text, understood, &mut out)?;
                 None

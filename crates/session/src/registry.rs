@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use futures::future::join_all;
 use herd_execute::Interrupts;
 use herd_node::ServerIdentity;
 use herd_types::ClientId;
 use herd_wire::cancel::CancelKey;
 use herd_wire::startup::ProtocolMinor;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 /// Process ids that clients are given before they start again.
@@ -56,10 +58,10 @@ pub struct ClientHandle {
     shown: Mutex<Shown>,
 }
 
-/// The server connection that a cancel request reaches.
+/// The server connections that a cancel request reaches.
 #[derive(Debug, Default)]
 struct Running {
-    server: Option<Arc<ServerIdentity>>,
+    servers: SmallVec<[Arc<ServerIdentity>; 1]>,
     cancels_in_flight: u32,
 }
 
@@ -109,13 +111,22 @@ impl ClientHandle {
 
     #[must_use]
     pub fn server(&self) -> Option<Arc<ServerIdentity>> {
-        self.running.lock().server.clone()
+        self.running.lock().servers.first().cloned()
     }
 
     /// From now on a cancel request of this client goes to `server`.
     pub fn runs_on(&self, server: &Arc<ServerIdentity>) {
-        server.set_holder(Some(self.id));
-        self.running.lock().server = Some(Arc::clone(server));
+        self.runs_on_all(std::iter::once(server));
+    }
+
+    /// From now on a cancel request of this client goes to all of `servers`.
+    pub fn runs_on_all<'a>(&self, servers: impl Iterator<Item = &'a Arc<ServerIdentity>>) {
+        let mut running = self.running.lock();
+        running.servers.clear();
+        for server in servers {
+            server.set_holder(Some(self.id));
+            running.servers.push(Arc::clone(server));
+        }
     }
 
     /// From now on a cancel request reaches nothing. True if one was still on its way: then the
@@ -123,7 +134,7 @@ impl ClientHandle {
     pub async fn runs_nowhere(&self) -> bool {
         {
             let mut running = self.running.lock();
-            running.server = None;
+            running.servers.clear();
             if running.cancels_in_flight == 0 {
                 return false;
             }
@@ -139,13 +150,16 @@ impl ClientHandle {
 
     /// Cancels what the client runs at this moment, or nothing.
     pub async fn cancel(&self) {
-        let server = {
+        let servers = {
             let mut running = self.running.lock();
-            let Some(server) = running.server.clone() else { return };
+            if running.servers.is_empty() {
+                return;
+            }
             running.cancels_in_flight += 1;
-            server
+            running.servers.clone()
         };
-        if let Err(error) = server.cancel().await {
+        let passed_on = join_all(servers.iter().map(|server| server.cancel())).await;
+        for error in passed_on.into_iter().filter_map(Result::err) {
             tracing::warn!(client = %self.id, %error, "cannot pass on a cancel request");
         }
         self.running.lock().cancels_in_flight -= 1;

@@ -111,6 +111,9 @@ impl Session {
                 Err(not_among_others("DEALLOCATE ALL"))
             }
             Action::Prepared(_) => Err(not_among_others("PREPARE, EXECUTE or DEALLOCATE")),
+            Action::CopyIn(_) | Action::CopyOut(_) | Action::CopyGather(_) => {
+                Err(not_among_others("COPY of a fragmented table"))
+            }
             _ => Err(not_among_others("a command of Herd's own")),
         }
     }

@@ -102,6 +102,11 @@ impl Session {
                 self.copy_in(copy, sql, &mut answer).await?;
                 self.complete(&answer).await
             }
+            Action::CopyGather(copy) => {
+                let mut answer = BytesMut::new();
+                self.gather(copy, &mut answer).await?;
+                self.complete(&answer).await
+            }
             Action::Define(draft) => match self.define(draft).await? {
                 Defined::Done(answer) => self.complete(&answer).await,
                 Defined::ByHome => {

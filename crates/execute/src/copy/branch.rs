@@ -173,7 +173,7 @@ impl<'a> Branch<'a> {
 }
 
 /// `COPY 42`
-fn copied_rows(body: &[u8]) -> Option<u64> {
+pub(super) fn copied_rows(body: &[u8]) -> Option<u64> {
     let tag = std::str::from_utf8(body.strip_suffix(b"\0")?).ok()?;
     tag.strip_prefix("COPY ")?.parse().ok()
 }

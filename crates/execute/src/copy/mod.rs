@@ -1,7 +1,7 @@
-//! COPY … FROM STDIN into a table that is on several nodes.
+//! COPY of a table that is on several nodes.
 //!
-//! The stream is cut into rows, each row goes verbatim to the node of its key, and all nodes
-//! keep their rows or none does.
+//! FROM STDIN: the stream is cut into rows, each row goes verbatim to the node of its key, and all
+//! nodes keep their rows or none does. TO STDOUT: the streams of all nodes are joined into one.
 
 mod binary;
 mod branch;
@@ -11,6 +11,7 @@ mod decisions;
 mod encoding;
 mod error;
 mod fields;
+mod gather;
 mod inlet;
 mod key;
 mod limits;
@@ -21,6 +22,7 @@ mod run;
 mod skips;
 mod splitter;
 mod spreader;
+mod strand;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ mod trouble;
 
 pub use decisions::{Boxed, Decision, Decisions, End, Intent};
 pub use error::StreamError;
+pub use gather::GatherRun;
 pub use key::{KeyReader, StreamEncoding};
 pub use run::{CopyOutcome, CopyRun, Scope};
 pub use splitter::{Piece, Row, RowKey, RowSplitter};

@@ -12,7 +12,8 @@ pub enum CopyTrouble {
     Refused(ClientError),
     /// The body of the first ErrorResponse of a node.
     Server(Bytes),
-    /// The node of the session's transaction is lost, and the transaction with it.
+    /// A node is lost: that of the session's transaction, and the transaction with it, or any of
+    /// those that only read.
     NodeLost(NodeError),
     /// The client broke the protocol.
     Fatal(ClientError),

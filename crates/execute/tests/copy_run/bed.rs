@@ -11,9 +11,11 @@ use herd_catalog::{
     NodeStatus, NodeWish, SearchPath, TableName, TableSpec,
 };
 use herd_config::{Pool as PoolConfig, PoolMode};
-use herd_execute::copy::{Boxed, CopyOutcome, CopyRun, Decision, Decisions, End, Intent, Scope};
+use herd_execute::copy::{
+    Boxed, CopyOutcome, CopyRun, Decision, Decisions, End, GatherRun, Intent, Scope,
+};
 use herd_execute::{ClientConnection, Interrupts};
-use herd_node::{Lease, PoolKey, Pools, Settings};
+use herd_node::{Lease, PoolKey, Pools, ServerConnection, Settings};
 use herd_plan::{Action, Context, CopyIn, Planner, Query};
 use herd_testkit::TempPostgres;
 use herd_types::{ClientError, NodeId};
@@ -133,7 +135,54 @@ impl Bed {
         (outcome, received)
     }
 
+    /// The same for a COPY TO.
+    pub async fn gather<F: Future<Output = ()>>(
+        &self,
+        sql: &str,
+        talk: impl FnOnce(Talker) -> F,
+    ) -> (CopyOutcome, Vec<u8>) {
+        let mut leases = Vec::new();
+        for node in 1..=NODES {
+            leases.push(self.lease(node).await);
+        }
+        let connections = leases.iter_mut().map(Lease::connection).collect();
+        let (outcome, received) = self.gather_from(connections, sql, talk).await;
+        for lease in leases {
+            if !outcome.unusable.contains(&lease.node()) {
+                lease.give_back();
+            }
+        }
+        (outcome, received)
+    }
+
+    pub async fn gather_from<F: Future<Output = ()>>(
+        &self,
+        connections: Vec<&mut ServerConnection>,
+        sql: &str,
+        talk: impl FnOnce(Talker) -> F,
+    ) -> (CopyOutcome, Vec<u8>) {
+        let Action::CopyGather(copy) = self.action(sql) else { panic!("{sql} is no COPY TO") };
+        let (mut client, talker) = connect().await;
+        let copying = async {
+            let run = GatherRun { copy: &copy, client: &mut client, interrupts: &self.interrupts };
+            let outcome = run.run(connections).await;
+            drop(client);
+            outcome
+        };
+        let received = Arc::clone(&talker.received);
+        let (outcome, ()) = tokio::join!(copying, talk(talker));
+        let received = received.lock().expect("nobody panicked").clone();
+        (outcome, received)
+    }
+
     pub fn plan(&self, sql: &str) -> CopyIn {
+        match self.action(sql) {
+            Action::CopyIn(copy) => *copy,
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    fn action(&self, sql: &str) -> Action {
         let search_path = SearchPath::new(["public".to_owned()]);
         let context = Context {
             catalog: &self.catalog,
@@ -143,10 +192,7 @@ impl Bed {
         };
         let mut planner = Planner::new(PLAN_CACHE_BYTES);
         match planner.understand(sql.as_bytes(), &context).expect("it can be planned") {
-            Query::One(understood) => match &understood.plan.action {
-                Action::CopyIn(copy) => CopyIn::clone(copy),
-                other => panic!("{sql}: {other:?}"),
-            },
+            Query::One(understood) => understood.plan.action.clone(),
             other => panic!("{sql}: {other:?}"),
         }
     }

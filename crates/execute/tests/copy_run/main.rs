@@ -1,6 +1,7 @@
-//! COPY FROM on three real nodes: everywhere or nowhere, whatever happens.
+//! COPY on three real nodes. COPY FROM: everywhere or nowhere, whatever happens.
 
 mod bed;
+mod gather;
 
 use std::time::Duration;
 

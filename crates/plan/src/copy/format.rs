@@ -15,6 +15,25 @@ pub struct CopyIn {
     pub spread: Spread,
 }
 
+/// COPY … TO STDOUT of a table that is on several nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyGather {
+    pub table: TableId,
+    /// What each node is sent.
+    pub text: Vec<u8>,
+    pub envelope: Envelope,
+}
+
+/// What stands around the rows of a stream, and of several streams joined into one only once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    None,
+    /// A line with the names of the columns in front.
+    HeaderLine,
+    /// A header in front and a trailer behind.
+    Binary,
+}
+
 /// Where the rows go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spread {
@@ -70,5 +89,15 @@ impl CopyFormat {
     #[must_use]
     pub fn is_binary(&self) -> bool {
         matches!(self, CopyFormat::Binary)
+    }
+
+    #[must_use]
+    pub fn envelope(&self) -> Envelope {
+        match self {
+            CopyFormat::Binary => Envelope::Binary,
+            CopyFormat::Text(TextFormat { header: true, .. })
+            | CopyFormat::Csv(CsvFormat { header: true, .. }) => Envelope::HeaderLine,
+            CopyFormat::Text(_) | CopyFormat::Csv(_) => Envelope::None,
+        }
     }
 }

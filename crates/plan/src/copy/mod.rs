@@ -15,7 +15,9 @@ use std::borrow::Cow;
 use herd_catalog::{Fragmentation, Resolved, Table, TableKind, quote_identifier};
 use herd_types::{ClientError, NodeId, SqlState};
 
-pub use format::{CopyFormat, CopyIn, CsvFormat, OnError, Spread, TextFormat};
+pub use format::{
+    CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat,
+};
 use interpret::Interpreted;
 use statement::{Age, CopyStatement, Direction, Head, Peer, Source};
 
@@ -76,8 +78,11 @@ fn table_plan(
             Ok(forward(Target::Everywhere, "every node has all of the reference table"))
         }
         (Direction::To, TableKind::Fragmented(fragmentation)) => {
-            let node = fragmentation.single_node().ok_or_else(|| out_of_several_nodes(table))?;
-            copy_out(sql, copy, table, &columns, node)
+            let text = query_text(sql, copy, table, &columns)?;
+            match fragmentation.single_node() {
+                Some(node) => Ok(copy_out(text, node)),
+                None => gather(sql, copy, table, &columns, text),
+            }
         }
         (Direction::From, TableKind::Reference) => {
             into_reference(sql, copy, table, columns, context)
@@ -120,13 +125,12 @@ fn columns_of(copy: &CopyStatement<'_>, table: &Table) -> Result<Vec<usize>, Cli
 }
 
 /// PostgreSQL copies nothing out of a partitioned table itself, only out of a query over it.
-fn copy_out(
+fn query_text(
     sql: &[u8],
     copy: &CopyStatement<'_>,
     table: &Table,
     columns: &[usize],
-    node: NodeId,
-) -> Result<Plan, ClientError> {
+) -> Result<Vec<u8>, ClientError> {
     if copy.age == Age::Ancient {
         return Err(ClientError::unsupported(
             "COPY BINARY and DELIMITERS are not supported for fragmented tables",
@@ -139,10 +143,31 @@ fn copy_out(
         format!("COPY (SELECT {} FROM {}) TO STDOUT ", names.join(", "), table.name.quoted())
             .into_bytes();
     text.extend_from_slice(&sql[copy.tail.clone()]);
-    Ok(Plan {
+    Ok(text)
+}
+
+fn copy_out(text: Vec<u8>, node: NodeId) -> Plan {
+    Plan {
         action: Action::CopyOut(CopyOut { target: Target::Node(node), text }),
         effects: Effects::default(),
         reasons: vec!["all fragments are on one node".into()],
+    }
+}
+
+fn gather(
+    sql: &[u8],
+    copy: &CopyStatement<'_>,
+    table: &Table,
+    columns: &[usize],
+    text: Vec<u8>,
+) -> Result<Plan, ClientError> {
+    let fields: Vec<&str> =
+        columns.iter().map(|&index| table.columns[index].name.as_str()).collect();
+    let envelope = Interpreted::new(sql, &copy.options)?.format(&fields)?.envelope();
+    Ok(Plan {
+        action: Action::CopyGather(Box::new(CopyGather { table: table.id, text, envelope })),
+        effects: Effects::default(),
+        reasons: vec!["each node sends the rows of its fragments".into()],
     })
 }
 
@@ -246,14 +271,6 @@ fn server_side() -> ClientError {
         "COPY with a file or program of the server needs a table of the home node",
     )
     .with_hint("Use COPY … STDIN or STDOUT, or psql's \\copy.")
-}
-
-fn out_of_several_nodes(table: &Table) -> ClientError {
-    ClientError::unsupported(format!(
-        "COPY TO of table \"{}\", which is on several nodes, is not supported",
-        table.name.name
-    ))
-    .with_hint("Use COPY (SELECT … WHERE key = …) TO STDOUT for the keys of one node.")
 }
 
 fn fragment_named(name: &Name<'_>, table: &Table) -> ClientError {

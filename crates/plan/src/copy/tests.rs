@@ -91,6 +91,9 @@ fn check(sql: &str, expected: Expect) {
         Ok(Action::CopyOut(out)) => {
             format!("{:?}: {}", out.target, String::from_utf8_lossy(&out.text))
         }
+        Ok(Action::CopyGather(gather)) => {
+            format!("{:?}: {}", gather.envelope, String::from_utf8_lossy(&gather.text))
+        }
         Ok(Action::CopyIn(copy)) => describe(&copy),
         Ok(other) => format!("{other:?}"),
         Err(error) => match error.position {
@@ -267,9 +270,40 @@ fn a_table_on_one_node_goes_there() {
         "COPY BINARY one TO STDOUT",
         expect!["0A000: COPY BINARY and DELIMITERS are not supported for fragmented tables"],
     );
+}
+
+#[test]
+fn a_table_on_several_nodes_is_asked_of_each() {
     check(
         "COPY t TO STDOUT",
-        expect![[r#"0A000: COPY TO of table "t", which is on several nodes, is not supported"#]],
+        expect![[r#"None: COPY (SELECT "k", "v" FROM "public"."t") TO STDOUT "#]],
+    );
+    check(
+        "copy t (v, k) to stdout csv header force quote v",
+        expect![[
+            r#"HeaderLine: COPY (SELECT "v", "k" FROM "public"."t") TO STDOUT csv header force quote v"#
+        ]],
+    );
+    check(
+        "COPY t TO STDOUT (HEADER off, NULL 'x')",
+        expect![[
+            r#"None: COPY (SELECT "k", "v" FROM "public"."t") TO STDOUT (HEADER off, NULL 'x')"#
+        ]],
+    );
+    check(
+        "COPY public.t TO STDOUT WITH (FORMAT binary)",
+        expect![[
+            r#"Binary: COPY (SELECT "k", "v" FROM "public"."t") TO STDOUT WITH (FORMAT binary)"#
+        ]],
+    );
+    check("COPY t TO STDOUT (FORMAT xml)", expect![[r#"22023: COPY format "xml" not recognized"#]]);
+    check(
+        "COPY BINARY t TO STDOUT",
+        expect!["0A000: COPY BINARY and DELIMITERS are not supported for fragmented tables"],
+    );
+    check(
+        "COPY t TO '/tmp/x'",
+        expect!["0A000: COPY with a file or program of the server needs a table of the home node"],
     );
 }
 
