@@ -12,9 +12,10 @@ use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 
 use crate::batch::Conclusion;
+use crate::exchange::Heard;
 use crate::link::Link;
 use crate::registry::Phase;
-use crate::session::{Heard, Session};
+use crate::session::Session;
 use crate::statements::Origin;
 use crate::transaction::{Movable, Transaction};
 use crate::trouble::Trouble;
@@ -44,9 +45,29 @@ impl Session {
             None => {}
         }
         self.lease(node).await?;
+        self.begin();
+        Ok(())
+    }
+
+    fn begin(&mut self) {
         if let Some(begin) = self.transaction.open() {
             self.keep_promise(&begin);
         }
+    }
+
+    /// The same for a statement that was placed by the catalog: while it waits for a connection, the
+    /// catalog may change.
+    pub(crate) async fn attach_placed(&mut self, node: NodeId) -> Result<(), Trouble> {
+        if self.links.current.is_some() {
+            return self.attach(node).await;
+        }
+        let version = self.worker.gateway.catalog().version();
+        self.lease(node).await?;
+        if self.worker.gateway.catalog().version() != version {
+            self.release().await;
+            return Err(Trouble::Outdated);
+        }
+        self.begin();
         Ok(())
     }
 
@@ -54,7 +75,7 @@ impl Session {
     /// other clients on the same connection is forgotten first.
     pub(crate) async fn attach_for(&mut self, node: NodeId, plan: &Plan) -> Result<(), Trouble> {
         let was_attached = self.links.current.is_some();
-        self.attach(node).await?;
+        self.attach_placed(node).await?;
         if plan.effects.uses_sequences && !was_attached {
             self.own_sequences().await?;
         }

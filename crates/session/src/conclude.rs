@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Expected, Shown};
+use herd_types::{ClientError, SqlState};
 use herd_wire::message;
 
 use crate::session::Session;
@@ -32,6 +33,7 @@ impl Session {
             Trouble::Server(body) => {
                 message::frame(&mut out, b'E', |out| out.extend_from_slice(&body));
             }
+            Trouble::Outdated => herd_wire::error::put_error(&mut out, &outdated()),
             Trouble::NodeLost(error) => {
                 let told = self.lose_node(&error)?;
                 if let Some(error) = told {
@@ -60,4 +62,12 @@ impl Session {
         }
         self.complete(&error).await
     }
+}
+
+fn outdated() -> ClientError {
+    ClientError::error(
+        SqlState::SERIALIZATION_FAILURE,
+        "the tables were redefined while the statement waited for a connection",
+    )
+    .with_hint("Try again.")
 }

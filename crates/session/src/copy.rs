@@ -10,7 +10,8 @@ use herd_plan::CopyIn;
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message;
 
-use crate::session::{Heard, Session};
+use crate::exchange::Heard;
+use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 

@@ -17,8 +17,9 @@ use herd_wire::error::NoticeLevel;
 use herd_wire::message::{self, TransactionStatus};
 use parking_lot::Mutex;
 
+use crate::exchange::Heard;
 use crate::gateway::Worker;
-use crate::session::{Heard, Session};
+use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 

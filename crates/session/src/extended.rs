@@ -69,7 +69,17 @@ impl Session {
     }
 
     async fn bind(&mut self, body: &[u8]) -> Result<(), Trouble> {
+        self.worker.gateway.pass_hold().await;
         let bind = Bind::read(body)?;
+        loop {
+            match self.bind_statement(&bind).await {
+                Err(Trouble::Outdated) => {}
+                bound => return bound,
+            }
+        }
+    }
+
+    async fn bind_statement(&mut self, bind: &Bind<'_>) -> Result<(), Trouble> {
         let statement = self.current_statement(bind.statement)?;
         if let Some(pending) = &self.batch.pending
             && pending.statement.statement.key != statement.statement.key
@@ -82,10 +92,10 @@ impl Session {
         if self.runs_in_herd(&statement) {
             self.resolve_pending().await?;
             self.answer(&message::BIND_COMPLETE);
-            self.open_portal(&bind, statement, Runs::InHerd);
+            self.open_portal(bind, statement, Runs::InHerd);
             return Ok(());
         }
-        let (node, binds) = self.place_bound(&statement, &bind)?;
+        let (node, binds) = self.place_bound(&statement, bind)?;
         match &statement.understood {
             Some(understood) => self.attach_for(node, &understood.plan).await?,
             None => self.attach(node).await?,
@@ -98,7 +108,7 @@ impl Session {
         let name = statement.statement.key.server_name();
         message::bind(&mut self.exchange.out, bind.portal, name.as_bytes(), bind.rest);
         self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
-        self.open_portal(&bind, statement, Runs::OnServer);
+        self.open_portal(bind, statement, Runs::OnServer);
         Ok(())
     }
 

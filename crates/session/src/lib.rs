@@ -10,6 +10,7 @@ mod batch;
 mod conclude;
 mod copy;
 mod define;
+mod exchange;
 mod extended;
 mod front;
 mod gateway;

@@ -5,7 +5,8 @@ use herd_execute::{Event, Expected, Token};
 use herd_wire::message;
 
 use crate::batch::{Meaning, Stage};
-use crate::session::{Heard, Session};
+use crate::exchange::Heard;
+use crate::session::Session;
 use crate::simple::REFUSED_SQL;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};

@@ -110,7 +110,7 @@ impl Session {
         };
         let statement = self.current_statement(name.as_bytes())?;
         let (node, binds) = self.place_execute(&statement, arguments)?;
-        self.attach(node).await?;
+        self.attach_placed(node).await?;
         if binds {
             self.transaction.bind();
         }

@@ -8,9 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use herd_execute::{
-    ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies, Subject,
-};
+use herd_execute::{ClientConnection, ClientLost, Interrupt, Output, Relay, Replies};
 use herd_node::{Pool, PoolKey, Reported};
 use herd_plan::{Context as PlanContext, Query};
 use herd_types::{ClientError, NodeId, SqlState};
@@ -20,6 +18,7 @@ use herd_wire::message::{self, TransactionStatus};
 use smallvec::SmallVec;
 
 use crate::batch::Batch;
+use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
 use crate::link::Links;
 use crate::registry::{ClientHandle, Phase, Registered};
@@ -58,33 +57,6 @@ pub struct Session {
     pub(crate) exchange: Exchange,
     pub(crate) batch: Batch,
     pub(crate) is_admin: bool,
-}
-
-/// What is between the client and the current link.
-#[derive(Default)]
-pub(crate) struct Exchange {
-    pub(crate) replies: Replies,
-    /// For the server, not sent yet.
-    pub(crate) out: BytesMut,
-    output: Output,
-    /// The client has been told of an error in the exchange that broke.
-    pub(crate) told_error: bool,
-}
-
-impl Exchange {
-    /// The server will not answer any more.
-    pub(crate) fn abandon(&mut self) {
-        *self = Exchange::default();
-    }
-}
-
-/// What was heard while an exchange ran.
-#[derive(Default)]
-pub(crate) struct Heard {
-    pub(crate) events: SmallVec<[Event; 4]>,
-    pub(crate) status: Option<TransactionStatus>,
-    pub(crate) failed: bool,
-    pub(crate) defined: Option<Subject>,
 }
 
 impl Session {
@@ -375,21 +347,6 @@ fn gone(lost: ClientLost) -> Ending {
     match lost {
         ClientLost::Gone | ClientLost::Io(_) => Ending::ClientLeft,
         ClientLost::Interrupted => Ending::Terminated,
-    }
-}
-
-impl Heard {
-    fn hear(&mut self, event: &Event) {
-        match event {
-            Event::Ready(status) => self.status = Some(*status),
-            Event::Error(_) => {
-                self.failed = true;
-                self.events.push(event.clone());
-            }
-            Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
-            Event::Defined(subject) => self.defined = Some(*subject),
-            Event::CopyIn | Event::Parameter { .. } => {}
-        }
     }
 }
 

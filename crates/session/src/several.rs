@@ -41,7 +41,7 @@ impl Session {
             plans.push((understood.plan, text));
         }
         let node = node.unwrap_or_else(|| self.node_for_settings());
-        self.attach(node).await?;
+        self.attach_placed(node).await?;
         if binds {
             self.transaction.bind();
         }

@@ -33,7 +33,12 @@ impl Session {
         self.handle().show_statement(sql);
         self.worker.gateway.pass_hold().await;
         let timer = self.worker.gateway.metrics.start();
-        let answered = self.answer_query(frame, sql).await;
+        let answered = loop {
+            match self.answer_query(frame, sql).await {
+                Err(Trouble::Outdated) => {}
+                answered => break answered,
+            }
+        };
         self.worker.gateway.metrics.stop_simple(&timer, &answered);
         match answered {
             Ok(()) => Ok(()),

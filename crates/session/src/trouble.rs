@@ -15,6 +15,8 @@ pub enum Trouble {
     Server(Bytes),
     /// The connection to the node broke while it owed answers.
     NodeLost(NodeError),
+    /// The catalog has changed while the statement waited for a connection: it must be placed anew.
+    Outdated,
     End(Ending),
 }
 
