@@ -64,7 +64,8 @@ impl Interrupts {
         self.take(wanted).map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn take(&self, wanted: &[Interrupt]) -> Option<Interrupt> {
+    /// The same without waiting for one.
+    pub fn take(&self, wanted: &[Interrupt]) -> Option<Interrupt> {
         let raised = self.raised.load(Ordering::Acquire);
         if raised == 0 {
             return None;

@@ -2,7 +2,6 @@
 //!
 //! It shows and changes nothing: whoever wants to operate Herd speaks SQL to it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,13 +24,13 @@ pub struct Pages {
     pub readiness: Readiness,
 }
 
-/// Serves until `stop` is cancelled.
+/// Serves until `stop` is cancelled. `listener` must not block.
 pub async fn serve(
-    address: SocketAddr,
+    listener: std::net::TcpListener,
     pages: Pages,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))

@@ -15,6 +15,7 @@ mod extended;
 mod front;
 mod gateway;
 mod gather;
+mod idle;
 mod inline;
 mod link;
 mod local;

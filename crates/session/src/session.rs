@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use herd_execute::{ClientConnection, ClientLost, Interrupt, Output, Relay, Replies};
@@ -14,7 +13,7 @@ use herd_plan::{Context as PlanContext, Query};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
 use herd_wire::frame::Header;
-use herd_wire::message::{self, TransactionStatus};
+use herd_wire::message;
 use smallvec::SmallVec;
 
 use crate::batch::Batch;
@@ -121,6 +120,7 @@ impl Session {
 
     async fn next_message(&mut self) -> Result<Header, Ending> {
         loop {
+            self.check_drain()?;
             let header = Header::peek(&self.client.read);
             if let Some(header) = header.map_err(|e| Ending::Fatal(protocol_violation(&e)))? {
                 if header.frame_bytes <= self.client.read.len() {
@@ -161,67 +161,8 @@ impl Session {
         }
     }
 
-    /// Waits for the client's next bytes. Meanwhile, what pinned servers say unasked is passed on.
-    async fn wait_for_client(&mut self) -> Result<(), Ending> {
-        if self.client.read.is_empty() {
-            let idle = matches!(self.transaction.status(), TransactionStatus::Idle);
-            self.handle().enter(if idle { Phase::Idle } else { Phase::InTransaction });
-        }
-        loop {
-            match std::future::poll_fn(|cx| self.poll_idle(cx)).await {
-                Woken::Client(Ok(0) | Err(_)) => return Err(Ending::ClientLeft),
-                Woken::Client(Ok(_)) => {
-                    if !self.batch.is_empty() {
-                        self.handle().enter(Phase::Running);
-                    }
-                    return Ok(());
-                }
-                Woken::Servers => self.pass_unasked().await?,
-                Woken::Interrupt(interrupt) => return Err(self.interrupted(interrupt)),
-            }
-        }
-    }
-
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
-        if let Poll::Ready(read) = self.client.poll_read(cx) {
-            return Poll::Ready(Woken::Client(read));
-        }
-        for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
-            if link.lease.connection().poll_read(cx).is_ready() {
-                return Poll::Ready(Woken::Servers);
-            }
-        }
-        let at_boundary = matches!(self.transaction, Transaction::None) && self.batch.is_empty();
-        let wanted: &[Interrupt] = if at_boundary {
-            &[Interrupt::Terminate, Interrupt::IdleClient, Interrupt::Drain]
-        } else {
-            &[Interrupt::Terminate, Interrupt::IdleInTransaction]
-        };
-        self.handle().interrupts.poll(cx, wanted).map(Woken::Interrupt)
-    }
-
-    fn interrupted(&self, interrupt: Interrupt) -> Ending {
-        let error = match interrupt {
-            Interrupt::Terminate | Interrupt::QueryTimeout => return Ending::Terminated,
-            Interrupt::Drain => ClientError::fatal(
-                SqlState::ADMIN_SHUTDOWN,
-                "terminating connection due to administrator command",
-            )
-            .with_hint("Herd is being drained; connect again."),
-            Interrupt::IdleInTransaction => ClientError::fatal(
-                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-                "terminating connection due to idle-in-transaction timeout",
-            ),
-            Interrupt::IdleClient => ClientError::fatal(
-                SqlState::IDLE_SESSION_TIMEOUT,
-                "terminating connection due to idle-session timeout",
-            ),
-        };
-        Ending::Fatal(error)
-    }
-
     /// Notifications, notices and parameter changes of connections that stay with the client.
-    async fn pass_unasked(&mut self) -> Result<(), Ending> {
+    pub(crate) async fn pass_unasked(&mut self) -> Result<(), Ending> {
         let interrupts = &self.registered.handle.interrupts;
         let mut lost = None;
         for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
@@ -329,18 +270,11 @@ impl Session {
         if let Ending::Fatal(error) = &ending {
             let mut out = BytesMut::new();
             herd_wire::error::put_error(&mut out, error);
-            // The client may be gone; the session ends either way.
-            let _ = self.write(&out).await;
+            herd_wire::startup::farewell(&mut self.client.stream, &out).await;
         }
         tracing::debug!(client = %self.handle().id, ?ending, "session ended");
         self.abandon_links().await;
     }
-}
-
-enum Woken {
-    Client(std::io::Result<usize>),
-    Servers,
-    Interrupt(Interrupt),
 }
 
 fn gone(lost: ClientLost) -> Ending {

@@ -8,7 +8,7 @@ use std::path::Path;
 use herd_catalog::{Catalog, CatalogRecord};
 use herd_types::JobId;
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
+    Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, TableDefinition, TableError, WriteTransaction,
 };
 use serde::de::DeserializeOwned;
@@ -25,9 +25,15 @@ const FINISHED_JOBS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("fin
 const VERSION: &str = "version";
 const NEXT_JOB: &str = "next_job";
 
-/// The store of a single Herd process.
+/// The store of a herd: one process writes it, or several read it.
 pub struct EmbeddedStore {
-    database: Database,
+    database: Access,
+}
+
+/// The kernel keeps the file for a writer alone, until it is closed or the process ends.
+enum Access {
+    Writing(Database),
+    Reading(ReadOnlyDatabase),
 }
 
 /// What was stored when it was loaded.
@@ -48,13 +54,19 @@ impl EmbeddedStore {
         let directory = directory.unwrap_or(Path::new("."));
         let failed = |source| StoreError::Directory { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(failed)?;
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
-            other => other.into(),
-        })?;
+        let database = Database::create(path).map_err(|error| not_opened(path, error))?;
         // So that a new file is still there after a power failure.
         File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed)?;
-        Ok(EmbeddedStore { database })
+        Ok(EmbeddedStore { database: Access::Writing(database) })
+    }
+
+    /// Opens the file beside others who only read it: while it is open, it does not change.
+    ///
+    /// # Errors
+    /// When another process writes it, when one that did was killed, or the file is not there.
+    pub fn open_to_read(path: &Path) -> Result<EmbeddedStore, StoreError> {
+        let database = ReadOnlyDatabase::open(path).map_err(|error| not_opened(path, error))?;
+        Ok(EmbeddedStore { database: Access::Reading(database) })
     }
 
     /// The catalog and the jobs as of one moment; `None` before the first catalog is published.
@@ -62,7 +74,7 @@ impl EmbeddedStore {
     /// # Errors
     /// When what is stored cannot be read, or contradicts itself.
     pub fn load(&self) -> Result<Option<StoredCatalog>, StoreError> {
-        let read = self.database.begin_read()?;
+        let read = self.read()?;
         let table = match read.open_table(CATALOG) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
             opened => opened?,
@@ -77,7 +89,7 @@ impl EmbeddedStore {
     /// # Errors
     /// When what is stored cannot be read.
     pub fn jobs(&self) -> Result<Vec<Job>, StoreError> {
-        jobs_of(&self.database.begin_read()?)
+        jobs_of(&self.read()?)
     }
 
     /// Makes `catalog` the stored one, if the stored one is of version `expected`; 0 when there
@@ -132,15 +144,31 @@ impl EmbeddedStore {
         self.write(|transaction| update_job(transaction, job))
     }
 
+    fn read(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(match &self.database {
+            Access::Writing(database) => database.begin_read()?,
+            Access::Reading(database) => database.begin_read()?,
+        })
+    }
+
     fn write<T>(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_write()?;
+        let Access::Writing(database) = &self.database else { return Err(StoreError::ReadOnly) };
+        let transaction = database.begin_write()?;
         let result = change(&transaction)?;
         // On disk before it returns: that is redb's default durability.
         transaction.commit()?;
         Ok(result)
+    }
+}
+
+fn not_opened(path: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
+        DatabaseError::RepairAborted => StoreError::Unclean(path.to_owned()),
+        other => other.into(),
     }
 }
 

@@ -12,6 +12,10 @@ use crate::limits::{JOB_BYTES_MAX, OPEN_JOBS_MAX};
 pub enum StoreError {
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
+    #[error("{} was not closed by the process that wrote it, and can only be opened to write", .0.display())]
+    Unclean(PathBuf),
+    #[error("the catalog was opened to read only")]
+    ReadOnly,
     #[error("cannot make the catalog's directory {}: {source}", path.display())]
     Directory { path: PathBuf, source: std::io::Error },
     #[error("the catalog is at version {found}, not {expected}: someone else has changed it")]
@@ -38,7 +42,8 @@ impl StoreError {
     #[must_use]
     pub fn sqlstate(&self) -> SqlState {
         match self {
-            StoreError::InUse(_) => SqlState::SYSTEM_ERROR,
+            StoreError::InUse(_) | StoreError::Unclean(_) => SqlState::SYSTEM_ERROR,
+            StoreError::ReadOnly => SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             StoreError::Directory { .. } => SqlState::IO_ERROR,
             StoreError::Conflict { .. } => SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             StoreError::NotNewer { .. } => SqlState::INTERNAL_ERROR,

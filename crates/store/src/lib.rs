@@ -1,4 +1,4 @@
-//! Where the catalog is durable: one file that one Herd process has open.
+//! Where the catalog is durable: one file that one Herd process writes, or several read.
 //!
 //! The store keeps the current catalog and the jobs of the control plane. It decides nothing:
 //! what the next catalog is, and what a job does, is for others to say. Each change is one

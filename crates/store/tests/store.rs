@@ -100,6 +100,20 @@ fn one_process_has_the_file_at_a_time() {
     let place = Place::new();
     let _store = place.open();
     assert!(matches!(EmbeddedStore::open(&place.file()), Err(StoreError::InUse(_))));
+    assert!(matches!(EmbeddedStore::open_to_read(&place.file()), Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn who_reads_shares_the_file_and_keeps_it_from_changing() {
+    let place = Place::new();
+    place.open().publish(0, &herd()).expect("there is none yet");
+    let read = || EmbeddedStore::open_to_read(&place.file()).expect("nobody writes");
+    let (one, other) = (read(), read());
+    assert!(one.load().expect("it is readable").is_some());
+    assert!(matches!(one.create_job(new_job("split")), Err(StoreError::ReadOnly)));
+    assert!(matches!(EmbeddedStore::open(&place.file()), Err(StoreError::InUse(_))));
+    drop((one, other));
+    place.open().create_job(new_job("split")).expect("there is room");
 }
 
 /// A directory of its own for each test.

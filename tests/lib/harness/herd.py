@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -48,9 +49,15 @@ class _Running:
         self.stop()
 
     def start(self) -> None:
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._process = Process(self._command(), self.log)
-        self._process.wait_for_line(READY_LINE, READY_SECONDS_MAX)
+
+    def wait_until_ready(self) -> None:
+        self.process.wait_for_line(READY_LINE, READY_SECONDS_MAX)
 
     @property
     def log(self) -> Path:
@@ -193,6 +200,12 @@ class Serve(_Running):
         super().__init__(directory)
         places = {"directory": directory, "port": self.endpoint.port, "http": self.http_port, "node": node}
         self.configuration = CONFIGURATION.format(**places) + settings
+
+    def successor(self) -> Serve:
+        """Another Herd for the same place, not started yet."""
+        other = copy(self)
+        other._process = None
+        return other
 
     def _command(self) -> list[str]:
         path = self.directory / "proxy.toml"

@@ -7,7 +7,7 @@ use herd_config::Config;
 use herd_sidecar::Ledger;
 use herd_types::NodeId;
 
-pub fn open(ledger: &Ledger, config: &Config) -> Result<Catalog> {
+pub async fn open(ledger: &Ledger, config: &Config) -> Result<Catalog> {
     let Some(stored) = ledger.load().context("cannot read Herd's catalog")? else {
         let fresh = fresh(config)?;
         ledger.publish(0, &fresh).context("cannot write Herd's catalog")?;
@@ -16,6 +16,10 @@ pub fn open(ledger: &Ledger, config: &Config) -> Result<Catalog> {
     let changes = changes(&stored, config)?;
     if changes.is_empty() {
         return Ok(stored);
+    }
+    if !ledger.is_alone() {
+        tracing::warn!("the nodes are others than before: waiting for the other Herd to be gone");
+        ledger.take_over().await.context("cannot take Herd's catalog over")?;
     }
     let next = stored.apply_all(&changes).context("the nodes do not fit the stored catalog")?;
     ledger.publish(stored.version(), &next).context("cannot write Herd's catalog")?;

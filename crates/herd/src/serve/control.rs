@@ -1,5 +1,6 @@
 //! The control plane as the sessions see it, and the tasks that run beside them.
 
+use std::net::TcpListener;
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, Result};
@@ -104,29 +105,34 @@ impl Operator for HerdOperator {
     }
 }
 
-/// Starts health probes, the sweeper and the HTTP pages on the current runtime.
+/// Starts health probes and the sweeper on the current runtime.
 pub fn start(
     gateway: &Arc<Gateway>,
     pools: &Arc<ControlPools>,
     health: &Arc<Health>,
-    config: &Config,
     stop: &CancellationToken,
-) -> Result<()> {
+) {
     let catalog = {
         let gateway = Arc::clone(gateway);
         move || gateway.catalog.load_full()
     };
     tokio::spawn(herd_sidecar::watch(Arc::clone(health), Arc::clone(pools), catalog, stop.clone()));
     tokio::spawn(herd_session::sweep(Arc::clone(gateway), stop.clone()));
-    if let Some(address) = config.listen.http {
-        let pages = pages(gateway, health)?;
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            if let Err(error) = herd_http::serve(address, pages, stop).await {
-                tracing::error!(%error, %address, "cannot serve HTTP");
-            }
-        });
-    }
+}
+
+/// Starts the HTTP pages on the current runtime.
+pub fn start_http(
+    gateway: &Arc<Gateway>,
+    health: &Arc<Health>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<()> {
+    let pages = pages(gateway, health)?;
+    tokio::spawn(async move {
+        if let Err(error) = herd_http::serve(listener, pages, stop).await {
+            tracing::error!(%error, "cannot serve HTTP");
+        }
+    });
     Ok(())
 }
 

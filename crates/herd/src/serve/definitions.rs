@@ -235,5 +235,19 @@ fn to_json(payload: &Payload) -> Result<serde_json::Value, ClientError> {
 }
 
 fn not_durable(error: LedgerError) -> ClientError {
+    match error {
+        LedgerError::Left => {
+            return ClientError::error(SqlState::ADMIN_SHUTDOWN, error.to_string())
+                .with_hint("Another Herd takes its place: connect again.");
+        }
+        LedgerError::Joined => {
+            return ClientError::error(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                error.to_string(),
+            )
+            .with_hint("Until it has let them go, nothing can be defined.");
+        }
+        _ => {}
+    }
     ClientError::error(SqlState::IO_ERROR, format!("Herd's catalog cannot be written: {error}"))
 }

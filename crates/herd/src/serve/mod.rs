@@ -6,6 +6,7 @@
 mod catalog;
 mod control;
 mod definitions;
+mod handover;
 mod listen;
 mod worker;
 
@@ -18,25 +19,26 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use clap::Args;
+use herd_catalog::Catalog;
 use herd_config::Config;
 use herd_execute::Interrupt;
 use herd_session::{Clients, Gateway, Metrics, StaticUsers};
 use herd_sidecar::{Adopt, ControlPools, Health, Ledger, Repair, RoleDirectory};
 use herd_wire::auth::MockSecret;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::control::{HerdOperator, HerdRoles};
 use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
+use self::handover::Repairing;
+use self::listen::Door;
 use crate::{demo, open_files};
 
 /// How often a drain looks whether the clients have gone.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How long sessions may take to end once they were told to.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long clients wait at the start for interrupted work to be repaired.
-const REPAIR_WAIT_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -93,65 +95,94 @@ pub fn serve(
     open_files::allow_for(&config);
     let runtime = control_runtime()?;
     let _control = runtime.enter();
-    let ledger = Ledger::open(&config.data_dir).context("cannot open Herd's catalog")?;
-    let ledger = Arc::new(ledger);
-    let catalog = catalog::open(&ledger, &config)?;
-    let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
-    let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
-    let health = Arc::new(Health::default());
-    let catalog = Arc::new(ArcSwap::from_pointee(catalog));
-    let held = Arc::new(watch::channel(false).0);
-    let definitions = Arc::new(HerdDefinitions::new(
-        Arc::clone(&ledger),
-        Arc::clone(&catalog),
-        Arc::clone(&held),
-    ));
-    let adopt = Arc::clone(&definitions) as Arc<dyn Adopt>;
-    let repair = Repair::new(Arc::clone(&ledger), Arc::clone(&pools), adopt)
-        .context("cannot read Herd's jobs")?;
-    let (paused, _) = watch::channel(false);
-    let (draining, _) = watch::channel(false);
-    let operator = Arc::new(HerdOperator::new(Box::new(reload), shutdown.clone()));
-    let gateway = Arc::new(Gateway {
-        config: ArcSwap::from_pointee(config.clone()),
-        static_users: ArcSwap::from_pointee(StaticUsers::of(&config)),
-        catalog: Arc::clone(&catalog),
-        clients: Arc::new(Clients::default()),
-        metrics: Metrics::new().context("cannot register the metrics")?,
-        roles: Arc::new(HerdRoles::new(roles, runtime.handle().clone())),
-        operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
-        jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
-        definitions_runner: definitions,
-        decisions: Arc::new(LedgerDecisions(Arc::clone(&ledger))),
-        held,
-        paused,
-        draining,
-        workers: parking_lot::Mutex::default(),
-        definitions: AtomicU64::new(0),
-        mock_secret: MockSecret::random(),
-    });
-    operator.attach(&gateway);
+    let bound = listen::bind(&config.listen)?;
+    let ledger = Arc::new(handover::open_ledger(&config)?);
+    let catalog = runtime.block_on(catalog::open(&ledger, &config))?;
+    let listeners = bound.listen(&config.listen)?;
+    let operator = HerdOperator::new(Box::new(reload), shutdown.clone());
+    let process = Process::assemble(&config, catalog, ledger, operator, runtime.handle())?;
     let stop = CancellationToken::new();
-    let workers = worker::start(&gateway, &config, &stop)?;
+    let workers = worker::start(&process.gateway, &config, &stop)?;
     let served = runtime.block_on(async {
-        let listeners = listen::bind(&config)?;
-        // What is interrupted is settled before anyone can see it, unless a node is away.
-        if repair.is_due() && tokio::time::timeout(REPAIR_WAIT_MAX, repair.sweep()).await.is_err() {
-            tracing::warn!("serving while interrupted work is still being repaired");
+        let repairing = Repairing::start(process.repair, &process.ledger).await;
+        let (gateway, health) = (&process.gateway, &process.health);
+        control::start(gateway, &process.pools, health, &stop);
+        let http_stop = stop.child_token();
+        if let Some(listener) = listeners.http {
+            control::start_http(gateway, health, listener, http_stop.clone())?;
         }
-        tokio::spawn(repair.run(stop.clone()));
-        control::start(&gateway, &pools, &health, &config, &stop)?;
-        listen::accept_on(listeners, &gateway, &workers, &config, &shutdown)?;
+        let door = Door::open(listeners.clients, &workers, &config)?;
         ready();
         tracing::info!(nodes = config.nodes.len(), workers = workers.len(), "serving");
-        wait_for_end(&operator, &shutdown).await;
-        drain(&gateway, config.timeouts.drain).await;
+        wait_for_end(&process.operator, &shutdown).await;
+        let mut limit = config.timeouts.drain;
+        if config.listen.reuse_port {
+            limit = handover::leave(&process.ledger, repairing, limit).await;
+            http_stop.cancel();
+        }
+        door.close(gateway).await;
+        drain(gateway, limit).await;
         Ok(())
     });
     stop.cancel();
     workers.into_iter().for_each(worker::WorkerThread::join);
     runtime.shutdown_timeout(TERMINATE_TIMEOUT);
     served
+}
+
+/// What all threads of this process share.
+struct Process {
+    gateway: Arc<Gateway>,
+    operator: Arc<HerdOperator>,
+    ledger: Arc<Ledger>,
+    repair: Repair,
+    pools: Arc<ControlPools>,
+    health: Arc<Health>,
+}
+
+impl Process {
+    fn assemble(
+        config: &Config,
+        catalog: Catalog,
+        ledger: Arc<Ledger>,
+        operator: HerdOperator,
+        control: &Handle,
+    ) -> Result<Process> {
+        let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
+        let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
+        let health = Arc::new(Health::default());
+        let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+        let held = Arc::new(watch::channel(false).0);
+        let definitions = Arc::new(HerdDefinitions::new(
+            Arc::clone(&ledger),
+            Arc::clone(&catalog),
+            Arc::clone(&held),
+        ));
+        let adopt = Arc::clone(&definitions) as Arc<dyn Adopt>;
+        let repair = Repair::new(Arc::clone(&ledger), Arc::clone(&pools), adopt)
+            .context("cannot read Herd's jobs")?;
+        let operator = Arc::new(operator);
+        let gateway = Arc::new(Gateway {
+            config: ArcSwap::from_pointee(config.clone()),
+            static_users: ArcSwap::from_pointee(StaticUsers::of(config)),
+            catalog,
+            clients: Arc::new(Clients::default()),
+            metrics: Metrics::new().context("cannot register the metrics")?,
+            roles: Arc::new(HerdRoles::new(roles, control.clone())),
+            operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
+            jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
+            definitions_runner: definitions,
+            decisions: Arc::new(LedgerDecisions(Arc::clone(&ledger))),
+            held,
+            paused: watch::channel(false).0,
+            draining: watch::channel(false).0,
+            workers: parking_lot::Mutex::default(),
+            definitions: AtomicU64::new(0),
+            mock_secret: MockSecret::random(),
+        });
+        operator.attach(&gateway);
+        Ok(Process { gateway, operator, ledger, repair, pools, health })
+    }
 }
 
 fn control_runtime() -> Result<tokio::runtime::Runtime> {

@@ -25,28 +25,46 @@ pub enum Accepted {
     Unix(std::os::unix::net::UnixStream),
 }
 
-pub struct Arrival {
-    pub accepted: Accepted,
-    pub policy: GreetingPolicy,
+struct Arrival {
+    accepted: Accepted,
+    policy: GreetingPolicy,
+    place: Counted,
+}
+
+/// Where clients come in to a worker.
+#[derive(Clone)]
+pub struct Entrance {
+    arrivals: mpsc::Sender<Arrival>,
+    clients: Arc<AtomicUsize>,
+}
+
+impl Entrance {
+    /// Those who have arrived and not left, whether they have logged in or not.
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// When the worker has ended.
+    pub async fn admit(&self, accepted: Accepted, policy: GreetingPolicy) -> Result<()> {
+        let place = Counted::new(&self.clients);
+        let arrival = Arrival { accepted, policy, place };
+        self.arrivals.send(arrival).await.ok().context("the worker has ended")
+    }
 }
 
 pub struct WorkerThread {
-    arrivals: mpsc::Sender<Arrival>,
-    clients: Arc<AtomicUsize>,
+    entrance: Entrance,
     thread: JoinHandle<()>,
 }
 
 impl WorkerThread {
-    pub fn clients(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.clients)
-    }
-
-    pub fn arrivals(&self) -> mpsc::Sender<Arrival> {
-        self.arrivals.clone()
+    pub fn entrance(&self) -> Entrance {
+        self.entrance.clone()
     }
 
     pub fn join(self) {
-        drop(self.arrivals);
+        drop(self.entrance);
         if self.thread.join().is_err() {
             tracing::error!("a worker thread panicked");
         }
@@ -99,24 +117,21 @@ fn spawn(
     stop: CancellationToken,
 ) -> Result<WorkerThread> {
     let (arrivals, queue) = mpsc::channel(HANDOVER_MAX);
-    let clients = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&clients);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a worker's runtime")?;
     let thread = std::thread::Builder::new()
         .name(format!("herd-worker-{index}"))
-        .spawn(move || runtime.block_on(run(worker, lobby, queue, count, stop)))
+        .spawn(move || runtime.block_on(run(worker, lobby, queue, stop)))
         .context("cannot start a worker thread")?;
-    Ok(WorkerThread { arrivals, clients, thread })
+    Ok(WorkerThread { entrance: Entrance { arrivals, clients: Arc::default() }, thread })
 }
 
 async fn run(
     worker: Arc<Worker>,
     lobby: Arc<Lobby>,
     mut queue: mpsc::Receiver<Arrival>,
-    clients: Arc<AtomicUsize>,
     stop: CancellationToken,
 ) {
     let maintained = Arc::clone(&worker);
@@ -140,12 +155,11 @@ async fn run(
                 continue;
             }
         };
-        let guard = Counted::new(&clients);
         let session =
             herd_session::serve(Arc::clone(&worker), Arc::clone(&lobby), stream, arrival.policy);
         tokio::spawn(async move {
             session.await;
-            drop(guard);
+            drop(arrival.place);
         });
     }
 }
