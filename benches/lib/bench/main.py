@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from bench import copy, idle, load
@@ -27,6 +28,17 @@ ROUTED_TABLES = (
     "INSERT INTO pgbench_branches VALUES (1, 0)",
     "CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84)) "
     f"PARTITION BY HASH (aid) WITH (herd.fragments = {ROUTED_FRAGMENTS})",
+)
+#: The same table in one plain server, so that a server has the same work with a statement.
+PARTITIONED_DATABASE = "partitioned"
+PARTITIONED_TABLES = (
+    *ROUTED_TABLES[:2],
+    "CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84)) PARTITION BY HASH (aid)",
+    *(
+        f"CREATE TABLE pgbench_accounts_{number} PARTITION OF pgbench_accounts "
+        f"FOR VALUES WITH (MODULUS {ROUTED_FRAGMENTS}, REMAINDER {number})"
+        for number in range(ROUTED_FRAGMENTS)
+    ),
 )
 
 
@@ -93,6 +105,10 @@ class _Bench:
         self.stack = stack
         self.plain = self._server("plain")
         load.initialise(self.plain.endpoint, PGBENCH_SCALE)
+        load.psql(self.plain.endpoint, f"CREATE DATABASE {PARTITIONED_DATABASE}")
+        partitioned = replace(self.plain.endpoint, dbname=PARTITIONED_DATABASE)
+        load.psql(partitioned, *PARTITIONED_TABLES)
+        self._fill_accounts(partitioned)
         bouncer = stack.enter_context(PgBouncer(scratch / "pgbouncer", self.plain.endpoint))
         self.direct = Target("direct", self.plain.endpoint, None)
         self.bouncer = Target("pgbouncer", bouncer.endpoint, bouncer.pid, prepares=False)
@@ -119,7 +135,7 @@ class _Bench:
         return self._routing
 
     def _fill_accounts(self, endpoint: Endpoint) -> None:
-        """The same accounts as in the plain server, through Herd's COPY."""
+        """The same accounts as in the plain server."""
         source = ["psql", "-Xqc", "COPY pgbench_accounts TO STDOUT"]
         sink = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", "COPY pgbench_accounts FROM STDIN"]
         reader = subprocess.Popen(source, env=self.plain.endpoint.libpq_environment(), stdout=subprocess.PIPE)
@@ -132,7 +148,10 @@ class _Bench:
         for workload, herd in (("forwarded", self.forwarding), ("routed", self.routing())):
             if workload == "routed" and herd is None:
                 continue
-            targets = [target for target in (self.direct, self.bouncer, herd) if target is not None]
+            others = (self.direct, self.bouncer)
+            if workload == "routed":
+                others = tuple(target.with_database(PARTITIONED_DATABASE) for target in others)
+            targets = [target for target in (*others, herd) if target is not None]
             rows = []
             for mode in self.options.modes:
                 for clients in self.options.clients:

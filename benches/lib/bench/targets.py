@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.endpoint import Endpoint
@@ -38,6 +38,9 @@ class Target:
     pid: int | None
     #: Whether prepared statements survive from one transaction to the next.
     prepares: bool = True
+
+    def with_database(self, name: str) -> Target:
+        return replace(self, endpoint=replace(self.endpoint, dbname=name))
 
 
 def start_server(directory: Path) -> Postgres:
@@ -81,7 +84,7 @@ class PgBouncer:
         server = self.server
         return f"""\
 [databases]
-{server.dbname} = host={server.host} port={server.port} dbname={server.dbname}
+* = host={server.host} port={server.port}
 
 [pgbouncer]
 listen_addr = {self.endpoint.host}

@@ -106,7 +106,7 @@ class Postgres:
 
     def _psql(self, dbname: str, sql: str) -> subprocess.CompletedProcess[str]:
         environment = self.endpoint.libpq_environment() | {"PGDATABASE": dbname}
-        command = [str(binaries() / "psql"), "-XAtqc", sql]
+        command = ["psql", "-XAtqc", sql]
         return subprocess.run(command, env=environment, capture_output=True, text=True)
 
     def stop(self) -> None:
