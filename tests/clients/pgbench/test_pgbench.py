@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from harness.endpoint import Endpoint
-from harness.postgres import binaries
 
 MODES = pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
 CLIENTS = 8
@@ -18,7 +17,7 @@ TRANSACTIONS = 50
 
 
 def pgbench(endpoint: Endpoint, *arguments: str) -> str:
-    command = [str(binaries() / "pgbench"), *arguments]
+    command = ["pgbench", *arguments]
     environment = endpoint.libpq_environment()
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert ran.returncode == 0, ran.stderr
