@@ -98,15 +98,24 @@ def test_crash_in_a_copy(connect: Connect, victim: tuple[str, Node]) -> None:
     assert lost.value.sqlstate in LOST or connection.closed
 
 
-def test_crash_is_seen_in_show_nodes(connect: Connect, victim: tuple[str, Node]) -> None:
+@pytest.mark.parametrize("hurt", ["kill", "pause"])
+def test_node_that_does_not_answer_is_down_in_show_nodes(connect: Connect, by_node: dict[str, int], victim: tuple[str, Node], hurt: str) -> None:
     name, node = victim
     connection = connect()
-    node.kill()
 
-    def status() -> str:
-        return {row[0]: row[6] for row in connection.execute("SHOW NODES").fetchall()}[name]
+    def shown() -> dict[str, str | None]:
+        cursor = connection.execute("SHOW NODES")
+        columns = [column.name for column in cursor.description]
+        return next(row for row in (dict(zip(columns, row, strict=True)) for row in cursor) if row["name"] == name)
 
-    wait_until(lambda: status() != "active", RECOVERY_SECONDS_MAX, "SHOW NODES tells that the node is down")
+    wait_until(lambda: shown()["status"] == "active" and shown()["error"] is None, RECOVERY_SECONDS_MAX, "it is up at first")
+    getattr(node, hurt)()
+    wait_until(lambda: shown()["status"] == "down", RECOVERY_SECONDS_MAX, "SHOW NODES tells that the node is down")
+    assert shown()["error"]
+    assert float(shown()["status_seconds"]) < RECOVERY_SECONDS_MAX
+    if name != "n1":
+        rows = connection.execute("SELECT name FROM herd.nodes WHERE status = 'down' AND error IS NOT NULL").fetchall()
+        assert rows == [(name,)]
 
 
 def test_hanging_node_holds_up_only_its_own_statements(demo: Demo, connect: Connect, by_node: dict[str, int], victim: tuple[str, Node]) -> None:

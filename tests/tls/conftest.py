@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.herd import Serve
+from harness.postgres import Postgres
 from harness.process import give_to_server_user
 
 
@@ -58,3 +60,19 @@ def start_with_tls(authority: Authority, start_herd: Callable[[str], Serve]) -> 
         return start_herd(f'[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n{settings}')
 
     return start
+
+
+@pytest.fixture(scope="module")
+def encrypted_node(scratch: Path, authority: Authority) -> Iterator[Postgres]:
+    """A PostgreSQL that lets nobody in without TLS."""
+    directory = scratch / "encrypted-node-files"
+    directory.mkdir()
+    certificate, key = (Path(shutil.copy(path, directory)) for path in authority.sign("node"))
+    rules = directory / "pg_hba.conf"
+    rules.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+    for path in (directory, certificate, key, rules):
+        give_to_server_user(path)
+        path.chmod(0o700 if path == directory else 0o600)
+    settings = {"ssl": "on", "ssl_cert_file": str(certificate), "ssl_key_file": str(key), "hba_file": str(rules)}
+    with Postgres(scratch / "encrypted-node", settings) as postgres:
+        yield postgres

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
@@ -55,6 +56,19 @@ pub trait Jobs: Send + Sync {
     fn list(&self) -> Vec<[Option<String>; 5]>;
 }
 
+/// What a node said when it was last asked for a sign of life.
+#[derive(Clone, Debug)]
+pub struct NodeState {
+    /// Why it does not answer, if so.
+    pub error: Option<String>,
+    pub since: Instant,
+}
+
+/// Whether nodes answer, for SHOW NODES. `None` before one was asked.
+pub trait NodeStates: Send + Sync {
+    fn of(&self, node: NodeId) -> Option<NodeState>;
+}
+
 /// Operator commands reach the process through this.
 pub trait Operator: Send + Sync {
     fn reload(&self) -> Result<(), ClientError>;
@@ -73,6 +87,7 @@ pub struct Gateway {
     pub roles: Arc<dyn Roles>,
     pub operator: Arc<dyn Operator>,
     pub jobs: Arc<dyn Jobs>,
+    pub node_states: Arc<dyn NodeStates>,
     pub definitions_runner: Arc<dyn Definitions>,
     pub decisions: Arc<dyn Decisions>,
     /// True while a definition is being committed: nothing is planned meanwhile.

@@ -38,7 +38,8 @@ mod trouble;
 pub use define::ClientNodes;
 pub use front::{Lobby, serve};
 pub use gateway::{
-    Boxed, Definitions, Gateway, Jobs, Operator, RoleRecord, Roles, StaticUsers, Worker,
+    Boxed, Definitions, Gateway, Jobs, NodeState, NodeStates, Operator, RoleRecord, Roles,
+    StaticUsers, Worker,
 };
 pub use metrics::Metrics;
 pub use registry::Clients;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use herd_catalog::{Bound, Catalog, Limit, TableKind};
+use herd_catalog::{Bound, Catalog, Limit, NodeStatus, TableKind};
 use herd_plan::Relation;
 use herd_wire::message;
 
@@ -59,7 +59,8 @@ macro_rules! columns {
 }
 
 static NODES: &[Column] = columns!("name": Text, "host": Text, "port": Integer, "dc": Text, "zone": Text,
-    "role": Text, "status": Text, "capacity": Integer, "home": Boolean);
+    "role": Text, "status": Text, "capacity": Integer, "home": Boolean,
+    "status_seconds": Float, "error": Text);
 static TABLES: &[Column] = columns!("schema": Text, "name": Text, "kind": Text, "method": Text, "key": Text,
     "fragments": Integer, "nodes": Text);
 static FRAGMENTS: &[Column] = columns!("schema": Text, "table": Text, "fragment": Text, "bound": Text,
@@ -100,7 +101,7 @@ pub(crate) fn rows(relation: Relation, gateway: &Gateway, asker: &Asker) -> Rows
     let (name, columns) = columns(relation);
     let catalog = gateway.catalog();
     let rows = match relation {
-        Relation::Nodes => nodes(&catalog),
+        Relation::Nodes => nodes(&catalog, gateway),
         Relation::Tables => tables(&catalog),
         Relation::Fragments => fragments(&catalog),
         Relation::Pools => pools(gateway),
@@ -137,8 +138,15 @@ fn seconds(duration: Duration) -> Option<String> {
     Some(format!("{:.3}", duration.as_secs_f64()))
 }
 
-fn nodes(catalog: &Catalog) -> Vec<Row> {
+/// A node that ought to answer and does not is down, whatever the catalog says of it.
+fn nodes(catalog: &Catalog, gateway: &Gateway) -> Vec<Row> {
     let row = |node: &herd_catalog::Node| {
+        let state = gateway.node_states.of(node.id);
+        let error = state.as_ref().and_then(|state| state.error.clone());
+        let status = match error {
+            Some(_) if node.status == NodeStatus::Active => NodeStatus::Down,
+            _ => node.status,
+        };
         vec![
             text(&node.name),
             text(&node.host),
@@ -146,9 +154,11 @@ fn nodes(catalog: &Catalog) -> Vec<Row> {
             text(&node.dc),
             text(&node.zone),
             text(node.role.as_str()),
-            text(node.status.as_str()),
+            text(status.as_str()),
             text(node.capacity),
             text(node.id == catalog.home()),
+            state.and_then(|state| seconds(state.since.elapsed())),
+            error,
         ]
     };
     catalog.nodes().map(row).collect()

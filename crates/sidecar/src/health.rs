@@ -20,7 +20,8 @@ pub struct NodeHealth {
     pub answers: bool,
     pub round_trip: Duration,
     pub error: Option<String>,
-    pub probed_at: Instant,
+    /// When it began to answer, or ceased to.
+    pub since: Instant,
 }
 
 /// The last probes of all nodes.
@@ -61,15 +62,21 @@ async fn probe(health: &Health, pools: &ControlPools, node: NodeId, name: &str) 
     let error = match asked {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer within {PROBE_TIMEOUT:?}")),
+        Err(_) => {
+            let trouble = pools.trouble(node);
+            Some(trouble.unwrap_or_else(|| format!("no answer within {PROBE_TIMEOUT:?}")))
+        }
     };
+    let before = health.of(node);
+    let answers = error.is_none();
+    let same = before.as_ref().filter(|before| before.answers == answers);
     let now = NodeHealth {
-        answers: error.is_none(),
+        answers,
         round_trip: began.elapsed(),
         error,
-        probed_at: Instant::now(),
+        since: same.map_or_else(Instant::now, |before| before.since),
     };
-    let before = health.nodes.write().insert(node, now.clone());
+    health.nodes.write().insert(node, now.clone());
     let answered = before.is_none_or(|before| before.answers);
     match (&now.error, answered) {
         (Some(error), true) => tracing::warn!(node = name, %error, "a node does not answer"),

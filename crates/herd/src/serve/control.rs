@@ -4,10 +4,11 @@ use std::net::TcpListener;
 use std::sync::{Arc, OnceLock, Weak};
 
 use anyhow::{Context, Result};
+use herd_catalog::Catalog;
 use herd_config::{ClientCertificates, Config, NodeConfig};
-use herd_session::{Boxed, Gateway, Operator, RoleRecord, Roles};
+use herd_session::{Boxed, Gateway, NodeState, NodeStates, Operator, RoleRecord, Roles};
 use herd_sidecar::{ControlPools, Health, RoleDirectory, RoleEntry};
-use herd_types::{ClientError, SqlState};
+use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::auth::{RolePassword, StoredPassword};
 use herd_wire::connect::NodeAddress;
 use herd_wire::startup::ClientTls;
@@ -58,6 +59,16 @@ fn record(entry: RoleEntry) -> RoleRecord {
         password: stored.map(|stored| RolePassword { stored, valid_until: entry.valid_until }),
         can_login: entry.can_login,
         is_superuser: entry.is_superuser,
+    }
+}
+
+/// Health, for SHOW NODES.
+pub struct HerdNodeStates(pub Arc<Health>);
+
+impl NodeStates for HerdNodeStates {
+    fn of(&self, node: NodeId) -> Option<NodeState> {
+        let health = self.0.of(node)?;
+        Some(NodeState { error: health.error, since: health.since })
     }
 }
 
@@ -196,8 +207,20 @@ fn readiness(gateway: &Gateway, health: &Health) -> Result<(), String> {
     }
 }
 
-/// Where a node is, and how to speak to it.
-pub fn address(node: &NodeConfig) -> Result<NodeAddress> {
+/// Where the nodes of the catalog are, and how to speak to them.
+pub fn addresses(catalog: &Catalog, config: &Config) -> Result<Vec<(NodeId, String, NodeAddress)>> {
+    let found = |node: &herd_catalog::Node| {
+        let known = config.nodes.iter().find(|known| known.name == node.name);
+        let address = match known {
+            Some(known) => address(known)?,
+            None => NodeAddress::new(&node.host, node.port, TlsToNode::Off),
+        };
+        Ok((node.id, node.name.clone(), address))
+    };
+    catalog.nodes().map(found).collect()
+}
+
+fn address(node: &NodeConfig) -> Result<NodeAddress> {
     let tls = if node.tls {
         TlsToNode::required(node.tls_authority.as_deref(), Verification::Host)
             .with_context(|| format!("TLS to node \"{}\"", node.name))?

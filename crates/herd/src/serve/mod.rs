@@ -29,7 +29,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::control::{HerdOperator, HerdRoles};
+use self::control::{HerdNodeStates, HerdOperator, HerdRoles};
 use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
 use self::handover::Repairing;
 use self::listen::Door;
@@ -148,7 +148,10 @@ impl Process {
         operator: HerdOperator,
         control: &Handle,
     ) -> Result<Process> {
-        let pools = Arc::new(ControlPools::new(&catalog, config.auth.clone()));
+        let pools = Arc::new(ControlPools::new(config.auth.clone()));
+        for (node, name, address) in control::addresses(&catalog, config)? {
+            pools.set_node(node, &name, address);
+        }
         let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
         let health = Arc::new(Health::default());
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
@@ -171,6 +174,7 @@ impl Process {
             roles: Arc::new(HerdRoles::new(roles, control.clone())),
             operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
             jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
+            node_states: Arc::new(HerdNodeStates(Arc::clone(&health))),
             definitions_runner: definitions,
             decisions: Arc::new(LedgerDecisions(Arc::clone(&ledger))),
             held,

@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use herd_config::{Config, Pool as PoolConfig};
 use herd_node::Pools;
 use herd_session::{Gateway, Lobby, Worker};
-use herd_wire::connect::NodeAddress;
 use herd_wire::startup::GreetingPolicy;
 use herd_wire::stream::Stream;
 use tokio::sync::mpsc;
@@ -83,13 +82,8 @@ pub fn start(
                 share(&config.pool, config.listen.workers, index),
                 gateway.paused.subscribe(),
             );
-            for node in gateway.catalog().nodes() {
-                let known = config.nodes.iter().find(|known| known.name == node.name);
-                let address = match known {
-                    Some(known) => super::control::address(known)?,
-                    None => NodeAddress::new(&node.host, node.port, herd_wire::tls::TlsToNode::Off),
-                };
-                pools.set_node(node.id, &node.name, address);
+            for (node, name, address) in super::control::addresses(&gateway.catalog(), config)? {
+                pools.set_node(node, &name, address);
             }
             let worker = Arc::new(Worker::new(Arc::clone(gateway), pools));
             gateway.workers.lock().push(Arc::clone(&worker));
