@@ -21,6 +21,7 @@ mod parse;
 mod planner;
 mod readable;
 mod route;
+mod secrets;
 mod several;
 mod shape;
 pub mod split;
@@ -35,6 +36,7 @@ pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
+pub use secrets::without_secrets;
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,

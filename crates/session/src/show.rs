@@ -311,10 +311,9 @@ fn queries(gateway: &Gateway, asker: &Asker) -> Vec<Row> {
             continue;
         }
         let visible = asker.is_admin || client.role == asker.role;
-        let query = if visible {
-            String::from_utf8_lossy(&client.shown().statement).into_owned()
-        } else {
-            "<insufficient privilege>".to_owned()
+        let query = match visible {
+            true => herd_plan::without_secrets(&client.shown().statement),
+            false => "<insufficient privilege>".to_owned(),
         };
         rows.push(vec![
             text(client.id.0),
