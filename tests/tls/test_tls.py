@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import struct
 import time
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from harness.herd import Serve
+from harness.process import wait_until
 from harness.wire import SSL_REQUEST, Closed, Wire, packet, startup
 
 from .conftest import Authority
@@ -154,3 +156,32 @@ def test_strict_herd_wants_a_certificate_of_its_authority(strict: Serve, authori
     options = {"sslmode": "require", "sslcert": str(certificate), "sslkey": str(key)}
     with psycopg.connect(**strict.endpoint.parameters(), **options) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("herd",)
+
+
+def shown_certificate(herd: Serve, authority: Authority) -> bytes:
+    """What Herd shows to whoever connects now."""
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    with Wire(herd.endpoint) as connection:
+        connection.send(SSL)
+        assert connection.receive_exactly(1) == b"S"
+        connection.socket = context.wrap_socket(connection.socket, server_hostname="localhost")
+        return connection.socket.getpeercert(binary_form=True)
+
+
+def test_new_certificate_is_shown_after_a_reload(start_herd: Callable[[str], Serve], authority: Authority) -> None:
+    certificate, key = authority.sign("renewed")
+    herd = start_herd(f'[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n')
+    first = shown_certificate(herd, authority)
+    with psycopg.connect(**herd.endpoint.parameters(), sslmode="require", autocommit=True) as connection:
+        authority.sign("renewed")
+        assert shown_certificate(herd, authority) == first
+        herd.process.send(signal.SIGHUP)
+        wait_until(lambda: shown_certificate(herd, authority) != first, 10, "the new certificate is shown")
+        second = shown_certificate(herd, authority)
+        key.write_text("no key")
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="not reloaded"):
+            connection.execute("RELOAD")
+        assert shown_certificate(herd, authority) == second
+        assert connection.execute("SELECT 1").fetchone() == (1,), "old connections live on"
+    options = {"sslmode": "verify-full", "sslrootcert": str(authority.certificate), "channel_binding": "require"}
+    psycopg.connect(**herd.endpoint.parameters(), **options).close()

@@ -4,6 +4,7 @@
 //! clients.
 
 mod connection;
+mod counts;
 mod error;
 mod lease;
 mod limits;
@@ -14,9 +15,10 @@ mod reported;
 mod settings;
 
 pub use connection::{ServerConnection, ServerIdentity};
+pub use counts::PoolCounts;
 pub use error::NodeError;
 pub use lease::Lease;
-pub use pool::{Pool, PoolCounts, PoolKey};
+pub use pool::{Pool, PoolKey};
 pub use pools::{NodePool, Pools};
 pub use prepared::{PreparedCache, StatementKey};
 pub use reported::Reported;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use herd_config::Pool as PoolConfig;
 use herd_wire::connect::Credential;
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::limits::{KNOWN_STARTS_MAX, LIFETIME_JITTER};
 use crate::pools::NodePool;
-use crate::{Lease, NodeError, Reported, ServerConnection, ServerIdentity, Settings};
+use crate::{Lease, NodeError, PoolCounts, Reported, ServerConnection, ServerIdentity, Settings};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
@@ -28,7 +29,7 @@ pub struct PoolKey {
 pub struct Pool {
     key: PoolKey,
     node: Arc<NodePool>,
-    config: PoolConfig,
+    config: ArcSwap<PoolConfig>,
     inner: Mutex<Inner>,
     waited_us: AtomicU64,
     opened: AtomicU64,
@@ -62,21 +63,11 @@ enum Taken {
     Wait(oneshot::Receiver<Granted>),
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PoolCounts {
-    pub idle: usize,
-    pub active: usize,
-    pub opening: usize,
-    pub waiting: usize,
-    pub opened_total: u64,
-    pub waited_us_total: u64,
-}
-
 impl Pool {
     pub(crate) fn new(
         key: PoolKey,
         node: Arc<NodePool>,
-        config: PoolConfig,
+        config: Arc<PoolConfig>,
         credential: Credential,
     ) -> Pool {
         let inner = Inner {
@@ -91,7 +82,7 @@ impl Pool {
         Pool {
             key,
             node,
-            config,
+            config: ArcSwap::new(config),
             inner: Mutex::new(inner),
             waited_us: AtomicU64::new(0),
             opened: AtomicU64::new(0),
@@ -144,15 +135,16 @@ impl Pool {
             let at = fitting.unwrap_or(inner.idle.len() - 1);
             return Ok(Taken::Connection(inner.idle.remove(at)));
         }
-        if inner.open.len() + inner.opening < self.config.size_max {
+        let config = self.config.load();
+        if inner.open.len() + inner.opening < config.size_max {
             inner.opening += 1;
             return Ok(Taken::Place);
         }
         inner.waiting.retain(|waiter| !waiter.is_closed());
-        if inner.waiting.len() >= self.config.waiting_max {
+        if inner.waiting.len() >= config.waiting_max {
             return Err(NodeError::TooManyWaiting {
                 node: self.node.name().to_owned(),
-                waiting_max: self.config.waiting_max,
+                waiting_max: config.waiting_max,
             });
         }
         let (grant, queue) = oneshot::channel();
@@ -163,7 +155,8 @@ impl Pool {
     async fn wait(&self, queue: oneshot::Receiver<Granted>) -> Result<Granted, NodeError> {
         let began = Instant::now();
         let mut waiting = Waiting { pool: self, queue };
-        let granted = tokio::time::timeout(self.config.wait_max, &mut waiting.queue).await;
+        let wait_max = self.config.load().wait_max;
+        let granted = tokio::time::timeout(wait_max, &mut waiting.queue).await;
         let waited = began.elapsed();
         self.waited_us.fetch_add(microseconds(waited), Ordering::Relaxed);
         match granted {
@@ -181,7 +174,7 @@ impl Pool {
         }
         let unused = now.duration_since(connection.idle_since);
         let mut lease = self.lend(connection);
-        if unused >= self.config.check_after && lease.connection().check().await.is_err() {
+        if unused >= self.config.load().check_after && lease.connection().check().await.is_err() {
             return None;
         }
         Some(lease)
@@ -195,8 +188,9 @@ impl Pool {
         let place = OpeningPlace { pool: self };
         let credential = self.inner.lock().credential.clone();
         let jitter = rand::rng().random_range(1.0 - LIFETIME_JITTER..1.0 + LIFETIME_JITTER);
-        let lifetime = self.config.lifetime.mul_f64(jitter);
-        let connection = self.node.open(&self.key, &credential, &self.config, lifetime).await?;
+        let config = self.config.load_full();
+        let lifetime = config.lifetime.mul_f64(jitter);
+        let connection = self.node.open(&self.key, &credential, &config, lifetime).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.inner.lock().open.push(Arc::clone(&connection.identity));
         drop(place);
@@ -212,8 +206,13 @@ impl Pool {
             return;
         }
         connection.idle_since = now;
-        let mut granted = Granted::Connection(connection);
         let mut inner = self.inner.lock();
+        if inner.open.len() > self.config.load().size_max {
+            drop(inner);
+            self.discard(connection);
+            return;
+        }
+        let mut granted = Granted::Connection(connection);
         while let Some(waiter) = inner.waiting.pop_front() {
             match waiter.send(granted) {
                 Ok(()) => return,
@@ -229,6 +228,16 @@ impl Pool {
         let opened_at = connection.identity.opened_at;
         now >= connection.expires_at
             || self.inner.lock().renewed_at.is_some_and(|renewed_at| opened_at < renewed_at)
+    }
+
+    /// Other bounds and times hold from now on. Connections keep the lifetime with which they were
+    /// opened; those that are too many are closed as they come back.
+    pub(crate) fn configure(&self, config: Arc<PoolConfig>) {
+        self.config.store(config);
+        let mut inner = self.inner.lock();
+        for _ in 0..inner.waiting.len() {
+            self.grant_place(&mut inner);
+        }
     }
 
     /// What its connections have prepared is of no use any more: they are replaced one by one.
@@ -249,7 +258,7 @@ impl Pool {
     }
 
     fn grant_place(&self, inner: &mut Inner) {
-        if inner.open.len() + inner.opening >= self.config.size_max {
+        if inner.open.len() + inner.opening >= self.config.load().size_max {
             return;
         }
         while let Some(waiter) = inner.waiting.pop_front() {
@@ -278,13 +287,15 @@ impl Pool {
     pub(crate) fn close_stale(&self) -> bool {
         let now = Instant::now();
         let mut inner = self.inner.lock();
-        let mut surplus = inner.open.len().saturating_sub(self.config.size_min);
+        let config = self.config.load();
+        let mut surplus = inner.open.len().saturating_sub(config.size_min);
+        let mut excess = inner.open.len().saturating_sub(config.size_max);
         let (keep, close): (Vec<_>, Vec<_>) =
             std::mem::take(&mut inner.idle).into_iter().partition(|c| {
-                let unused =
-                    now.duration_since(c.idle_since) >= self.config.idle_max && surplus > 0;
-                let stale = unused || now >= c.expires_at;
+                let unused = now.duration_since(c.idle_since) >= config.idle_max && surplus > 0;
+                let stale = unused || now >= c.expires_at || excess > 0;
                 surplus -= usize::from(stale && surplus > 0);
+                excess -= usize::from(stale && excess > 0);
                 !stale
             });
         inner.idle = keep;
@@ -299,7 +310,7 @@ impl Pool {
     pub(crate) async fn fill(self: &Arc<Self>) {
         let missing = {
             let mut inner = self.inner.lock();
-            let missing = inner.open.len() + inner.opening < self.config.size_min;
+            let missing = inner.open.len() + inner.opening < self.config.load().size_min;
             inner.opening += usize::from(missing);
             missing
         };

@@ -17,7 +17,7 @@ use crate::{NodeError, Pool, PoolKey, ServerConnection};
 #[derive(Debug)]
 pub struct Pools {
     nodes: RwLock<HashMap<NodeId, Arc<NodePool>>>,
-    config: PoolConfig,
+    config: ArcSwap<PoolConfig>,
     paused: watch::Receiver<bool>,
 }
 
@@ -28,6 +28,8 @@ pub struct NodePool {
     name: String,
     address: ArcSwap<NodeAddress>,
     connections: Arc<Semaphore>,
+    /// All that there are of `connections`, taken or not.
+    permits: Mutex<usize>,
     pools: Mutex<HashMap<PoolKey, Arc<Pool>>>,
     paused: watch::Receiver<bool>,
 }
@@ -36,7 +38,19 @@ impl Pools {
     /// `config` is this worker's share; while `paused` holds true, nothing is leased.
     #[must_use]
     pub fn new(config: PoolConfig, paused: watch::Receiver<bool>) -> Pools {
-        Pools { nodes: RwLock::default(), config, paused }
+        Pools { nodes: RwLock::default(), config: ArcSwap::from_pointee(config), paused }
+    }
+
+    /// Another share than before, for pools that there are and those to come.
+    pub fn configure(&self, config: PoolConfig) {
+        let config = Arc::new(config);
+        self.config.store(Arc::clone(&config));
+        for node in self.nodes.read().values() {
+            node.resize(config.node_connections_max);
+            for pool in node.pools.lock().values() {
+                pool.configure(Arc::clone(&config));
+            }
+        }
     }
 
     /// Adds a node, or tells where it is now.
@@ -46,11 +60,13 @@ impl Pools {
             node.address.store(Arc::new(address));
             return;
         }
+        let connections_max = self.config.load().node_connections_max;
         let node = NodePool {
             id,
             name: name.to_owned(),
             address: ArcSwap::from_pointee(address),
-            connections: Arc::new(Semaphore::new(self.config.node_connections_max)),
+            connections: Arc::new(Semaphore::new(connections_max)),
+            permits: Mutex::new(connections_max),
             pools: Mutex::default(),
             paused: self.paused.clone(),
         };
@@ -73,8 +89,8 @@ impl Pools {
         if let Some(pool) = pools.get(key) {
             return Ok(Arc::clone(pool));
         }
-        let pool =
-            Pool::new(key.clone(), Arc::clone(&node), self.config.clone(), credential.clone());
+        let config = self.config.load_full();
+        let pool = Pool::new(key.clone(), Arc::clone(&node), config, credential.clone());
         let pool = Arc::new(pool);
         pools.insert(key.clone(), Arc::clone(&pool));
         Ok(pool)
@@ -93,6 +109,7 @@ impl Pools {
     pub async fn maintain(&self) {
         let nodes: Vec<_> = self.nodes.read().values().cloned().collect();
         for node in nodes {
+            node.resize(self.config.load().node_connections_max);
             node.pools.lock().retain(|_, pool| pool.close_stale() || Arc::strong_count(pool) > 1);
             let pools: Vec<_> = node.pools.lock().values().cloned().collect();
             for pool in pools {
@@ -161,6 +178,20 @@ impl NodePool {
             lifetime,
             permit,
         ))
+    }
+
+    /// More connections are allowed at once, fewer as soon as those that there are have been closed.
+    fn resize(&self, connections_max: usize) {
+        let mut permits = self.permits.lock();
+        if let Some(more) = connections_max.checked_sub(*permits) {
+            self.connections.add_permits(more);
+            *permits = connections_max;
+            return;
+        }
+        *permits -= self.connections.forget_permits(*permits - connections_max);
+        for _ in connections_max..*permits {
+            self.evict_idle();
+        }
     }
 
     fn evict_idle(&self) {

@@ -207,7 +207,10 @@ class Serve(_Running):
         other._process = None
         return other
 
+    @property
+    def configuration_file(self) -> Path:
+        return self.directory / "proxy.toml"
+
     def _command(self) -> list[str]:
-        path = self.directory / "proxy.toml"
-        path.write_text(self.configuration)
-        return [str(binary()), "serve", f"--config={path}"]
+        self.configuration_file.write_text(self.configuration)
+        return [str(binary()), "serve", f"--config={self.configuration_file}"]

@@ -1,12 +1,12 @@
 //! The control plane as the sessions see it, and the tasks that run beside them.
 
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use herd_catalog::Catalog;
 use herd_config::{ClientCertificates, Config, NodeConfig};
-use herd_session::{Boxed, Gateway, NodeState, NodeStates, Operator, RoleRecord, Roles};
+use herd_session::{Boxed, Gateway, NodeState, NodeStates, RoleRecord, Roles};
 use herd_sidecar::{ControlPools, Health, RoleDirectory, RoleEntry};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::auth::{RolePassword, StoredPassword};
@@ -69,50 +69,6 @@ impl NodeStates for HerdNodeStates {
     fn of(&self, node: NodeId) -> Option<NodeState> {
         let health = self.0.of(node)?;
         Some(NodeState { error: health.error, since: health.since })
-    }
-}
-
-type ReadConfig = Box<dyn Fn() -> Result<Config> + Send + Sync>;
-
-/// RELOAD and DRAIN.
-pub struct HerdOperator {
-    read: ReadConfig,
-    shutdown: CancellationToken,
-    gateway: OnceLock<Weak<Gateway>>,
-}
-
-impl HerdOperator {
-    pub fn new(read: ReadConfig, shutdown: CancellationToken) -> HerdOperator {
-        HerdOperator { read, shutdown, gateway: OnceLock::new() }
-    }
-
-    pub fn attach(&self, gateway: &Arc<Gateway>) {
-        // Attached once, when the process starts.
-        let _ = self.gateway.set(Arc::downgrade(gateway));
-    }
-
-    /// Timeouts, limits and users take effect at once; what is bound to sockets, threads and pools
-    /// at the next start.
-    pub fn reload_now(&self) -> Result<()> {
-        let config = (self.read)()?;
-        if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
-            gateway.reconfigure(config);
-            tracing::info!("configuration reloaded");
-        }
-        Ok(())
-    }
-}
-
-impl Operator for HerdOperator {
-    fn reload(&self) -> Result<(), ClientError> {
-        self.reload_now().map_err(|error| {
-            let told = format!("the configuration was not reloaded: {error:#}");
-            ClientError::error(SqlState::INVALID_PARAMETER_VALUE, told)
-        })
-    }
-
-    fn drain(&self) {
-        self.shutdown.cancel();
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use herd_config::{Config, Listen};
 use herd_session::Gateway;
 use herd_wire::startup::{ClientTls, GreetingPolicy};
@@ -160,18 +161,17 @@ impl Listener {
 /// Whoever is accepted goes to the worker with the fewest clients.
 struct Distributor {
     workers: Vec<Entrance>,
-    policy: GreetingPolicy,
+    policy: Arc<ArcSwap<GreetingPolicy>>,
 }
 
 impl Distributor {
     async fn hand_over(&self, accepted: Accepted) {
         let least = self.workers.iter().min_by_key(|worker| worker.clients());
         let Some(worker) = least else { return };
-        let tls = match &accepted {
-            Accepted::Tcp(_) => self.policy.tls.clone(),
-            Accepted::Unix(_) => ClientTls::Refused,
-        };
-        let policy = GreetingPolicy { tls, ..self.policy.clone() };
+        let mut policy = GreetingPolicy::clone(&self.policy.load());
+        if matches!(accepted, Accepted::Unix(_)) {
+            policy.tls = ClientTls::Refused;
+        }
         if worker.admit(accepted, policy).await.is_err() {
             tracing::debug!("a client arrived while the workers were ending");
         }
@@ -195,6 +195,12 @@ impl Distributor {
     }
 }
 
+/// How clients are greeted, with the certificate that lies there now.
+pub fn policy(config: &Config) -> Result<GreetingPolicy> {
+    let tls = client_tls(config)?;
+    Ok(GreetingPolicy { tls, startup_bytes_max: config.limits.startup_bytes_max })
+}
+
 /// The door for clients, until it is closed.
 pub struct Door {
     distributor: Arc<Distributor>,
@@ -206,10 +212,8 @@ impl Door {
     pub fn open(
         listeners: Vec<Listener>,
         workers: &[WorkerThread],
-        config: &Config,
-    ) -> Result<Door> {
-        let tls = client_tls(config)?;
-        let policy = GreetingPolicy { tls, startup_bytes_max: config.limits.startup_bytes_max };
+        policy: Arc<ArcSwap<GreetingPolicy>>,
+    ) -> Door {
         let workers = workers.iter().map(WorkerThread::entrance).collect();
         let distributor = Arc::new(Distributor { workers, policy });
         let (accepting, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -218,7 +222,7 @@ impl Door {
             accepting.spawn(async move { distributor.accept_on(listener, stop).await });
         }
         accepting.close();
-        Ok(Door { distributor, accepting, stop })
+        Door { distributor, accepting, stop }
     }
 
     /// Nobody arrives after this; those who have arrived have logged in, or had the time to.

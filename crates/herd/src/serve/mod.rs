@@ -8,6 +8,7 @@ mod control;
 mod definitions;
 mod handover;
 mod listen;
+mod operator;
 mod worker;
 
 use std::fs;
@@ -25,14 +26,16 @@ use herd_execute::Interrupt;
 use herd_session::{Clients, Gateway, Metrics, StaticUsers};
 use herd_sidecar::{Adopt, ControlPools, Health, Ledger, Repair, RoleDirectory};
 use herd_wire::auth::MockSecret;
+use herd_wire::startup::GreetingPolicy;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::control::{HerdNodeStates, HerdOperator, HerdRoles};
+use self::control::{HerdNodeStates, HerdRoles};
 use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
 use self::handover::Repairing;
 use self::listen::Door;
+use self::operator::HerdOperator;
 use crate::{demo, open_files};
 
 /// How often a drain looks whether the clients have gone.
@@ -111,11 +114,11 @@ pub fn serve(
         if let Some(listener) = listeners.http {
             control::start_http(gateway, health, listener, http_stop.clone())?;
         }
-        let door = Door::open(listeners.clients, &workers, &config)?;
+        let door = Door::open(listeners.clients, &workers, process.policy);
         ready();
         tracing::info!(nodes = config.nodes.len(), workers = workers.len(), "serving");
         wait_for_end(&process.operator, &shutdown).await;
-        let mut limit = config.timeouts.drain;
+        let mut limit = gateway.config.load().timeouts.drain;
         if config.listen.reuse_port {
             limit = handover::leave(&process.ledger, repairing, limit).await;
             http_stop.cancel();
@@ -138,6 +141,7 @@ struct Process {
     repair: Repair,
     pools: Arc<ControlPools>,
     health: Arc<Health>,
+    policy: Arc<ArcSwap<GreetingPolicy>>,
 }
 
 impl Process {
@@ -184,8 +188,9 @@ impl Process {
             definitions: AtomicU64::new(0),
             mock_secret: MockSecret::random(),
         });
-        operator.attach(&gateway);
-        Ok(Process { gateway, operator, ledger, repair, pools, health })
+        let policy = Arc::new(ArcSwap::from_pointee(listen::policy(config)?));
+        operator.attach(&gateway, &pools, &policy);
+        Ok(Process { gateway, operator, ledger, repair, pools, health, policy })
     }
 }
 
@@ -214,9 +219,8 @@ async fn wait_for_end(operator: &HerdOperator, shutdown: &CancellationToken) {
             _ = terminate.recv() => shutdown.cancel(),
             _ = interrupt.recv() => shutdown.cancel(),
             _ = hangups.recv() => {
-                if let Err(error) = operator.reload_now() {
-                    tracing::error!(%error, "the configuration was not reloaded");
-                }
+                // There is nobody else to tell of an error.
+                let _ = operator.reload_now();
             }
             () = shutdown.cancelled() => return,
         }

@@ -93,7 +93,7 @@ pub fn start(
 }
 
 /// The part of a pool that one of several workers has.
-fn share(whole: &PoolConfig, workers: usize, index: usize) -> PoolConfig {
+pub fn share(whole: &PoolConfig, workers: usize, index: usize) -> PoolConfig {
     let part = |total: usize| (total / workers + usize::from(index < total % workers)).max(1);
     PoolConfig {
         size_max: part(whole.size_max),
