@@ -51,9 +51,16 @@ def answers(demo: Demo) -> bool:
         return False
 
 
-def read(connection: psycopg.Connection, key: int) -> int | None:
-    row = connection.execute("SELECT n FROM spread WHERE id = %s", [key]).fetchone()
+def read(connection: psycopg.Connection, key: int, *, prepare: bool = False) -> int | None:
+    row = connection.execute("SELECT n FROM spread WHERE id = %s", [key], prepare=prepare).fetchone()
     return row and row[0]
+
+
+def shown(connection: psycopg.Connection, name: str) -> dict[str, str | None]:
+    """A node in SHOW NODES."""
+    cursor = connection.execute("SHOW NODES")
+    columns = [column.name for column in cursor.description]
+    return next(row for row in (dict(zip(columns, row, strict=True)) for row in cursor) if row["name"] == name)
 
 
 def test_crash_gives_a_defined_error_and_spares_the_others(connect: Connect, by_node: dict[str, int], victim: tuple[str, Node]) -> None:
@@ -103,16 +110,11 @@ def test_node_that_does_not_answer_is_down_in_show_nodes(connect: Connect, by_no
     name, node = victim
     connection = connect()
 
-    def shown() -> dict[str, str | None]:
-        cursor = connection.execute("SHOW NODES")
-        columns = [column.name for column in cursor.description]
-        return next(row for row in (dict(zip(columns, row, strict=True)) for row in cursor) if row["name"] == name)
-
-    wait_until(lambda: shown()["status"] == "active" and shown()["error"] is None, RECOVERY_SECONDS_MAX, "it is up at first")
+    wait_until(lambda: shown(connection, name)["status"] == "active", RECOVERY_SECONDS_MAX, "it is up at first")
     getattr(node, hurt)()
-    wait_until(lambda: shown()["status"] == "down", RECOVERY_SECONDS_MAX, "SHOW NODES tells that the node is down")
-    assert shown()["error"]
-    assert float(shown()["status_seconds"]) < RECOVERY_SECONDS_MAX
+    wait_until(lambda: shown(connection, name)["status"] == "down", RECOVERY_SECONDS_MAX, "SHOW NODES tells that the node is down")
+    assert shown(connection, name)["error"]
+    assert float(shown(connection, name)["status_seconds"]) < RECOVERY_SECONDS_MAX
     if name != "n1":
         rows = connection.execute("SELECT name FROM herd.nodes WHERE status = 'down' AND error IS NOT NULL").fetchall()
         assert rows == [(name,)]
@@ -142,6 +144,11 @@ def test_hanging_node_holds_up_only_its_own_statements(demo: Demo, connect: Conn
             assert time.monotonic() - began < 2
         assert connections[next(iter(connections))].execute("SHOW NODES").fetchall()
         time.sleep(0.05)
+    any_other = next(iter(connections.values()))
+    wait_until(lambda: shown(any_other, name)["status"] == "down", RECOVERY_SECONDS_MAX, "SHOW NODES tells that the node hangs")
+    for key, connection in connections.items():
+        # Prepared by itself, before its key is known, a statement goes to home if that answers.
+        assert read(connection, key, prepare=True) is not None
     node.resume()
     thread.join(RECOVERY_SECONDS_MAX)
     assert not thread.is_alive()

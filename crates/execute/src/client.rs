@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite;
 
 use crate::Interrupts;
 use crate::interrupt::Interrupt;
+use crate::spare;
 
 /// What a client connection reads at once.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -42,6 +43,9 @@ impl ClientConnection {
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.read.is_empty() {
             ready!(self.stream.poll_read_ready(cx))?;
+            if self.read.capacity() == 0 {
+                self.read = spare::take();
+            }
         }
         self.read.reserve(READ_BUFFER_BYTES);
         tokio_util::io::poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read)
@@ -58,10 +62,10 @@ impl ClientConnection {
         Ok(header.filter(|header| header.frame_bytes <= self.read.len()))
     }
 
-    /// Frees the buffer while there is nothing in it.
-    pub fn shrink(&mut self) {
-        if self.read.is_empty() && self.read.capacity() > 0 {
-            self.read = BytesMut::new();
+    /// A client that is silent needs no buffer: another one on the same thread may have it.
+    pub fn lend_buffer(&mut self) {
+        if self.read.is_empty() {
+            spare::put(std::mem::take(&mut self.read));
         }
     }
 

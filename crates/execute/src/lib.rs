@@ -7,6 +7,7 @@ mod interrupt;
 mod output;
 mod relay;
 mod replies;
+mod spare;
 
 pub use client::{ClientConnection, ClientLost};
 pub use interrupt::{Interrupt, Interrupts};

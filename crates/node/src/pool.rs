@@ -122,7 +122,7 @@ impl Pool {
                         return Ok(lease);
                     }
                 }
-                Granted::Place => return self.open().await,
+                Granted::Place => return Box::pin(self.open()).await,
             }
         }
     }

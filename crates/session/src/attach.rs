@@ -31,9 +31,23 @@ impl Session {
             Place::Node(node) => node,
             Place::Home => self.worker.gateway.catalog().home(),
             Place::Neutral | Place::Everywhere | Place::Current => {
-                here.unwrap_or_else(|| self.worker.gateway.catalog().home())
+                here.unwrap_or_else(|| self.any_node())
             }
         }
+    }
+
+    /// Home; while it is down, another that answers.
+    fn any_node(&self) -> NodeId {
+        let gateway = &self.worker.gateway;
+        let answers =
+            |node: NodeId| gateway.node_states.of(node).is_none_or(|state| state.error.is_none());
+        let catalog = gateway.catalog();
+        let home = catalog.home();
+        if answers(home) {
+            return home;
+        }
+        let mut others = catalog.data_nodes().map(|node| node.id);
+        others.find(|&node| answers(node)).unwrap_or(home)
     }
 
     /// Makes `node` the session's current link, with the session's settings in force and its
@@ -41,7 +55,7 @@ impl Session {
     pub(crate) async fn attach(&mut self, node: NodeId) -> Result<(), Trouble> {
         match &self.links.current {
             Some(link) if link.node() == node => return Ok(()),
-            Some(_) => return self.move_to(node).await,
+            Some(_) => return Box::pin(self.move_to(node)).await,
             None => {}
         }
         self.lease(node).await?;
@@ -253,7 +267,7 @@ impl Session {
 
     /// The session ends. A connection that is in the middle of something is closed; one that
     /// waits in a transaction is rolled back.
-    pub(crate) async fn abandon_links(mut self) {
+    pub(crate) async fn abandon_links(&mut self) {
         if let Some(link) = self.links.current.take() {
             self.handle().runs_nowhere().await;
             if self.exchange.replies.is_empty() && self.exchange.out.is_empty() {

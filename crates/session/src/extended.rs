@@ -249,7 +249,7 @@ impl Session {
             }
         };
         if portal.runs == Runs::InHerd {
-            return self.execute_in_herd(&portal).await;
+            return Box::pin(self.execute_in_herd(&portal)).await;
         }
         if let Some(understood) = &portal.statement.understood {
             self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);

@@ -77,9 +77,9 @@ pub async fn serve(worker: Arc<Worker>, lobby: Arc<Lobby>, stream: Stream, polic
         Peer::Unix { .. } => None,
     };
     let deadline = Instant::now() + config.timeouts.authentication;
-    match greet(stream, &policy, deadline).await {
+    match Box::pin(greet(stream, &policy, deadline)).await {
         Ok(Greeting::Client(arrived)) => {
-            let admitted = admit(&worker, &config, *arrived, deadline).await;
+            let admitted = Box::pin(admit(&worker, &config, *arrived, deadline)).await;
             drop(place);
             if let Some(login) = admitted {
                 worker.gateway.metrics.clients.inc();

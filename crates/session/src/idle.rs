@@ -34,6 +34,7 @@ impl Session {
     /// Waits for the client's next bytes. Meanwhile, what pinned servers say unasked is passed on.
     pub(crate) async fn wait_for_client(&mut self) -> Result<(), Ending> {
         if self.client.read.is_empty() {
+            self.client.lend_buffer();
             let idle = matches!(self.transaction.status(), TransactionStatus::Idle);
             self.handle().enter(if idle { Phase::Idle } else { Phase::InTransaction });
         }

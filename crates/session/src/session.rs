@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Serves the client until it leaves or is told to.
-    pub async fn run(mut self) {
+    pub async fn run(&mut self) {
         let ending = loop {
             if let Err(ending) = self.serve_message().await {
                 break ending;
@@ -266,7 +266,7 @@ impl Session {
         self.client.write(bytes, interrupts).await.map_err(gone)
     }
 
-    async fn end(mut self, ending: Ending) {
+    async fn end(&mut self, ending: Ending) {
         if let Ending::Fatal(error) = &ending {
             let mut out = BytesMut::new();
             herd_wire::error::put_error(&mut out, error);

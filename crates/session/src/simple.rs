@@ -56,7 +56,7 @@ impl Session {
         match query {
             Query::Empty => self.complete(&message::EMPTY_QUERY).await,
             Query::One(understood) => self.answer_statement(frame, sql, &understood).await,
-            Query::Several(parts) => self.answer_several(frame, sql, parts).await,
+            Query::Several(parts) => Box::pin(self.answer_several(frame, sql, parts)).await,
         }
     }
 
@@ -88,7 +88,7 @@ impl Session {
                 self.transaction_command(command, frame, plan, sql).await
             }
             Action::Setting(SettingCommand::DiscardAll) => {
-                let tag = self.discard_all().await?;
+                let tag = Box::pin(self.discard_all()).await?;
                 self.complete_command(tag).await
             }
             Action::Setting(_) => {
@@ -104,12 +104,12 @@ impl Session {
             }
             Action::CopyIn(copy) => {
                 let mut answer = BytesMut::new();
-                self.copy_in(copy, sql, &mut answer).await?;
+                Box::pin(self.copy_in(copy, sql, &mut answer)).await?;
                 self.complete(&answer).await
             }
             Action::CopyGather(copy) => {
                 let mut answer = BytesMut::new();
-                self.gather(copy, &mut answer).await?;
+                Box::pin(self.gather(copy, &mut answer)).await?;
                 self.complete(&answer).await
             }
             Action::Define(draft) => match self.define(draft).await? {
