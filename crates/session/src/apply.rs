@@ -144,6 +144,7 @@ impl Session {
         let in_the_middle = self.exchange.replies.is_passing();
         self.exchange.abandon();
         self.batch.forget_link();
+        self.drop_definitions();
         // Dropping the lease closes the connection and frees its place.
         self.links.current = None;
         let message = error.to_string();

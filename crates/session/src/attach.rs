@@ -29,7 +29,7 @@ impl Session {
         let here = self.links.current.as_ref().map(Link::node);
         match place {
             Place::Node(node) => node,
-            Place::Home => self.worker.gateway.catalog().home(),
+            Place::Home => self.catalog().home(),
             Place::Neutral | Place::Everywhere | Place::Current => {
                 here.unwrap_or_else(|| self.any_node())
             }
@@ -211,6 +211,7 @@ impl Session {
             self.handle().enter(Phase::InTransaction);
             return self.probe_search_path().await;
         }
+        self.drop_definitions();
         if let Some(subject) = self.batch.defined.take() {
             self.worker.gateway.note_definition(subject);
         }
@@ -268,6 +269,7 @@ impl Session {
     /// The session ends. A connection that is in the middle of something is closed; one that
     /// waits in a transaction is rolled back.
     pub(crate) async fn abandon_links(&mut self) {
+        self.drop_definitions();
         if let Some(link) = self.links.current.take() {
             self.handle().runs_nowhere().await;
             if self.exchange.replies.is_empty() && self.exchange.out.is_empty() {

@@ -23,7 +23,7 @@ impl Session {
         sql: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), Trouble> {
-        let catalog = self.worker.gateway.catalog.load_full();
+        let catalog = Arc::clone(&self.catalog());
         let table = catalog.table(copy.table).cloned().ok_or_else(table_gone)?;
         let nodes = catalog.nodes_of(&table);
         self.answer_alone().await?;

@@ -7,9 +7,8 @@ use bytes::{Bytes, BytesMut};
 use herd_execute::Subject;
 use herd_execute::define::{
     Completed, DefineError, NodeError as DefineNodeError, NodeSession, Nodes, Refusal, Rows,
-    refuse_in_transaction,
 };
-use herd_node::{Lease, NodeError, PoolKey, Settings};
+use herd_node::{NodeError, PoolKey, Settings};
 use herd_plan::ddl::{Draft, Outcome};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
@@ -19,6 +18,7 @@ use parking_lot::Mutex;
 
 use crate::exchange::Heard;
 use crate::gateway::Worker;
+use crate::link::Link;
 use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
@@ -33,16 +33,22 @@ pub struct ClientNodes {
     notices: Notices,
 }
 
-type Notices = Arc<Mutex<Vec<Bytes>>>;
+pub(crate) type Notices = Arc<Mutex<Vec<Bytes>>>;
 
-/// A leased connection that runs part of a definition.
+/// A connection that runs part of a definition.
 pub struct ClientNode {
     /// Taken when it is given back.
-    lease: Option<Lease>,
-    status: TransactionStatus,
+    link: Option<Link>,
+    /// `None` when the connection is lost.
+    status: Option<TransactionStatus>,
     /// Only of the home node: the others say the same.
     notices: Option<Notices>,
+    /// Where it goes when it is the session's own.
+    returned: Option<Returned>,
 }
+
+/// The session's own connection, when a definition has used it, and where its transaction stands.
+pub(crate) type Returned = Arc<Mutex<Option<(Link, TransactionStatus)>>>;
 
 impl Nodes for ClientNodes {
     type Session = ClientNode;
@@ -58,8 +64,8 @@ impl Nodes for ClientNodes {
             Ok(lease) => {
                 let is_home = node == self.worker.gateway.catalog().home();
                 let notices = is_home.then(|| Arc::clone(&self.notices));
-                let status = TransactionStatus::Idle;
-                Ok(ClientNode { lease: Some(lease), status, notices })
+                let status = Some(TransactionStatus::Idle);
+                Ok(ClientNode { link: Some(Link::new(lease)), status, notices, returned: None })
             }
             Err(NodeError::Server(body)) => Err(refused(&body)),
             Err(error) => Err(DefineNodeError::Unavailable(error.to_client())),
@@ -69,12 +75,12 @@ impl Nodes for ClientNodes {
 
 impl NodeSession for ClientNode {
     async fn query(&mut self, sql: &str) -> Result<Rows, DefineNodeError> {
-        let Some(lease) = &mut self.lease else {
+        let Some(Link { lease, .. }) = &mut self.link else {
             return Err(DefineNodeError::Lost("the connection was given back".to_owned()));
         };
         match lease.connection().simple(sql.as_bytes()).await {
             Ok((answer, status)) => {
-                self.status = status;
+                self.status = Some(status);
                 if let Some(notices) = &self.notices {
                     notices.lock().extend(answer.notices);
                 }
@@ -86,15 +92,35 @@ impl NodeSession for ClientNode {
             }
             Err(NodeError::Server(body)) => {
                 // Whether it failed in a block, the next answer tells; until then it is no idle one.
-                if self.status == TransactionStatus::InBlock {
-                    self.status = TransactionStatus::Failed;
+                if self.status == Some(TransactionStatus::InBlock) {
+                    self.status = Some(TransactionStatus::Failed);
                 }
                 Err(refused(&body))
             }
             Err(error) => {
-                self.status = TransactionStatus::Failed;
+                self.status = None;
                 Err(DefineNodeError::Lost(error.to_string()))
             }
+        }
+    }
+}
+
+impl ClientNode {
+    /// The session's own connection to the home node, in its transaction.
+    pub(crate) fn of_client(link: Link, notices: &Notices, returned: &Returned) -> ClientNode {
+        ClientNode {
+            link: Some(link),
+            status: Some(TransactionStatus::InBlock),
+            notices: Some(Arc::clone(notices)),
+            returned: Some(Arc::clone(returned)),
+        }
+    }
+
+    /// The settings may have changed since it was opened.
+    pub(crate) async fn restore(&mut self, settings: &Arc<Settings>) -> Result<(), NodeError> {
+        match &mut self.link {
+            Some(link) => link.lease.connection().restore(settings).await,
+            None => Ok(()),
         }
     }
 }
@@ -102,10 +128,11 @@ impl NodeSession for ClientNode {
 /// A connection in a transaction is closed instead, which ends that.
 impl Drop for ClientNode {
     fn drop(&mut self) {
-        if let Some(lease) = self.lease.take()
-            && self.status == TransactionStatus::Idle
-        {
-            lease.give_back();
+        let Some(link) = self.link.take() else { return };
+        match (self.status, &self.returned) {
+            (Some(status), Some(returned)) => *returned.lock() = Some((link, status)),
+            (Some(TransactionStatus::Idle), None) => link.lease.give_back(),
+            _ => {}
         }
     }
 }
@@ -127,8 +154,14 @@ pub(crate) enum Defined {
     Done(BytesMut),
 }
 
+impl ClientNodes {
+    pub(crate) fn notices(&self) -> Notices {
+        Arc::clone(&self.notices)
+    }
+}
+
 impl Session {
-    fn client_nodes(&self) -> ClientNodes {
+    pub(crate) fn client_nodes(&self) -> ClientNodes {
         ClientNodes {
             worker: Arc::clone(&self.worker),
             pool_key: self.pool_key.clone(),
@@ -155,7 +188,7 @@ impl Session {
 
     /// A statement without rows; its text does not pass as the client's own message.
     async fn run_on_home(&mut self, sql: &[u8]) -> Result<BytesMut, Trouble> {
-        let home = self.worker.gateway.catalog().home();
+        let home = self.catalog().home();
         self.attach(home).await?;
         self.transaction.bind();
         self.send_held_back().await?;
@@ -175,14 +208,11 @@ impl Session {
     }
 
     pub(crate) async fn define(&mut self, draft: &Draft) -> Result<Defined, Trouble> {
+        if !matches!(self.transaction, Transaction::None) {
+            return self.define_in_block(draft).await;
+        }
         let nodes = self.client_nodes();
         let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
-        if !matches!(self.transaction, Transaction::None) {
-            return match definitions.resolve(draft.clone(), nodes).await.map_err(trouble)? {
-                Outcome::Home => Ok(Defined::ByHome),
-                Outcome::Define(definition) => Err(refuse_in_transaction(&definition).into()),
-            };
-        }
         let said = Arc::clone(&nodes.notices);
         // A task of its own: it comes to its end even if the client goes away.
         let draft = draft.clone();
@@ -193,17 +223,22 @@ impl Session {
             Completed::Done { tag, notices } => {
                 let subject = Subject::of(tag.as_bytes()).unwrap_or(Subject::Object);
                 self.worker.gateway.note_definition(subject);
-                let mut out = BytesMut::new();
-                put_notices(&mut out, &said.lock());
-                for notice in notices {
-                    let notice = ClientError::error(SqlState::SUCCESSFUL_COMPLETION, notice);
-                    herd_wire::error::put_notice(&mut out, NoticeLevel::Notice, &notice);
-                }
-                message::command_complete(&mut out, &tag);
-                Ok(Defined::Done(out))
+                Ok(Defined::Done(answer_of(&tag, notices, &said.lock())))
             }
         }
     }
+}
+
+/// Notices, those of the home node first, and CommandComplete.
+pub(crate) fn answer_of(tag: &str, notices: Vec<String>, said: &[Bytes]) -> BytesMut {
+    let mut out = BytesMut::new();
+    put_notices(&mut out, said);
+    for notice in notices {
+        let notice = ClientError::error(SqlState::SUCCESSFUL_COMPLETION, notice);
+        herd_wire::error::put_notice(&mut out, NoticeLevel::Notice, &notice);
+    }
+    message::command_complete(&mut out, tag);
+    out
 }
 
 fn put_notices(out: &mut BytesMut, notices: &[Bytes]) {
@@ -212,7 +247,7 @@ fn put_notices(out: &mut BytesMut, notices: &[Bytes]) {
     }
 }
 
-fn trouble(error: DefineError) -> Trouble {
+pub(crate) fn trouble(error: DefineError) -> Trouble {
     match error {
         DefineError::Server { refusal, .. } => Trouble::Server(refusal.frame),
         other => Trouble::Refused(other.into_client_error()),

@@ -148,7 +148,7 @@ impl Session {
         let parameters = BoundParameters::new(bind, statement.statement.origin.types());
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
-        let place = target.place(&self.worker.gateway.catalog(), &values)?;
+        let place = target.place(&self.catalog(), &values)?;
         Ok((self.node_of(place), place.binds()))
     }
 
@@ -159,7 +159,9 @@ impl Session {
             Action::Forward(_)
             | Action::CopyOut(_)
             | Action::Prepared(PreparedCommand::Execute { .. }) => false,
-            Action::Transaction(command) => self.keeps_promise(command),
+            Action::Transaction(command) => {
+                self.ends_definitions(command) || self.keeps_promise(command)
+            }
             Action::Setting(command) => *command == SettingCommand::DiscardAll,
             _ => true,
         }
@@ -248,7 +250,8 @@ impl Session {
                 return Ok(());
             }
         };
-        if portal.runs == Runs::InHerd {
+        // It may have been bound before there were definitions to end.
+        if portal.runs == Runs::InHerd || self.runs_in_block(&portal.statement)? {
             return Box::pin(self.execute_in_herd(&portal)).await;
         }
         if let Some(understood) = &portal.statement.understood {

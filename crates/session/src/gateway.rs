@@ -12,7 +12,7 @@ use herd_catalog::Catalog;
 use herd_config::Config;
 use herd_execute::Subject;
 use herd_execute::copy::Decisions;
-use herd_execute::define::{Completed, DefineError};
+use herd_execute::define::{Block, Completed, DefineError};
 use herd_node::Pools;
 use herd_plan::Planner;
 use herd_plan::ddl::{Draft, Outcome};
@@ -22,7 +22,7 @@ use herd_wire::scram::ScramVerifier;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::define::ClientNodes;
+use crate::define::{ClientNode, ClientNodes};
 use crate::metrics::Metrics;
 use crate::registry::Clients;
 use crate::statements::{Interner, SharedInterner};
@@ -49,6 +49,20 @@ pub trait Roles: Send + Sync {
 pub trait Definitions: Send + Sync {
     fn resolve(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Outcome, DefineError>>;
     fn run(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Completed, DefineError>>;
+    fn open_block(&self) -> Boxed<'_, Result<Block<ClientNode>, DefineError>>;
+    fn define_in<'a>(
+        &'a self,
+        block: &'a mut Block<ClientNode>,
+        draft: Draft,
+        nodes: ClientNodes,
+        home: ClientNode,
+    ) -> Boxed<'a, Result<Completed, DefineError>>;
+    fn commit_block(
+        &self,
+        block: Block<ClientNode>,
+        nodes: ClientNodes,
+        home: ClientNode,
+    ) -> Boxed<'_, Result<(), DefineError>>;
 }
 
 /// Jobs of the control plane, for SHOW JOBS: id, kind, state, description, error.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use herd_catalog::Catalog;
 use herd_execute::Interrupt;
 use herd_execute::copy::{CopyOutcome, CopyTrouble, GatherRun};
 use herd_node::{Lease, NodeError};
@@ -33,15 +34,22 @@ impl Session {
         if self.transaction.status() == TransactionStatus::Failed {
             return Err(aborted().into());
         }
-        let catalog = self.worker.gateway.catalog.load_full();
+        if self.defining.is_some() {
+            return Err(ClientError::unsupported(
+                "COPY from several nodes cannot follow a definition in its transaction",
+            )
+            .into());
+        }
+        let catalog = Arc::clone(&self.catalog());
         let table = catalog.table(copy.table).ok_or_else(table_gone)?;
         let nodes = catalog.nodes_of(table);
         self.answer_alone().await?;
         let result = if matches!(self.transaction, Transaction::None) {
             let leases = self.lease_each(nodes.iter().copied()).await?;
+            self.check_still_placed(&catalog)?;
             self.gather_from(copy, &nodes, leases).await.result
         } else {
-            self.gather_in_transaction(copy, &nodes).await?
+            self.gather_in_transaction(copy, &catalog, &nodes).await?
         };
         let rows = result.map_err(|error| trouble(of_a_reader(error)))?;
         message::command_complete(out, &format!("COPY {rows}"));
@@ -64,6 +72,7 @@ impl Session {
     async fn gather_in_transaction(
         &mut self,
         copy: &CopyGather,
+        catalog: &Catalog,
         nodes: &[NodeId],
     ) -> Result<Result<u64, CopyTrouble>, Trouble> {
         let here = match (&self.links.current, nodes) {
@@ -76,6 +85,7 @@ impl Session {
         self.check_read_committed().await?;
         let elsewhere = nodes.iter().copied().filter(|&node| node != here);
         let leases = self.lease_each(elsewhere).await?;
+        self.check_still_placed(catalog)?;
         let outcome = self.gather_from(copy, nodes, leases).await;
         if outcome.unusable.contains(&here) {
             self.batch.forget_link();
@@ -90,6 +100,14 @@ impl Session {
         }
         self.settle(&heard).await?;
         Ok(outcome.result)
+    }
+
+    /// While the session waited for connections, the catalog may have changed.
+    fn check_still_placed(&self, catalog: &Catalog) -> Result<(), Trouble> {
+        if self.worker.gateway.catalog().version() == catalog.version() {
+            return Ok(());
+        }
+        Err(Trouble::Outdated)
     }
 
     async fn check_read_committed(&mut self) -> Result<(), Trouble> {

@@ -7,6 +7,7 @@
 mod apply;
 mod attach;
 mod batch;
+mod block;
 mod conclude;
 mod copy;
 mod define;
@@ -35,7 +36,7 @@ mod sweeper;
 mod transaction;
 mod trouble;
 
-pub use define::ClientNodes;
+pub use define::{ClientNode, ClientNodes};
 pub use front::{Lobby, serve};
 pub use gateway::{
     Boxed, Definitions, Gateway, Jobs, NodeState, NodeStates, Operator, RoleRecord, Roles,

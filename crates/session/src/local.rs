@@ -57,7 +57,7 @@ impl Session {
 
     fn explain(&self, explain: &Explain, sql: &[u8], understood: &Understood, out: &mut BytesMut) {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        let catalog = self.worker.gateway.catalog();
+        let catalog = self.catalog();
         let statement = &sql[explain.statement.clone()];
         let lines = herd_plan::explain(&explain.plan, statement, &catalog, &values);
         for line in &lines {
@@ -117,6 +117,10 @@ impl Session {
         };
         let mut out = BytesMut::new();
         let tag = match &understood.plan.action {
+            Action::Transaction(command) if self.ends_definitions(command) => {
+                self.send_held_back().await?;
+                Some(self.end_definitions(command).await?)
+            }
             Action::Transaction(command) => self.answer_promise(command, &statement.text),
             Action::Setting(SettingCommand::DiscardAll) => Some(self.discard_all().await?),
             Action::Prepared(PreparedCommand::Prepare(prepare)) => {

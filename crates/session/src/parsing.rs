@@ -139,7 +139,7 @@ impl Session {
     /// The node that can say whether a statement is right: the one at hand or home, whose type numbers
     /// are those that clients look up.
     pub(crate) fn judge(&self, statement: &ClientStatement) -> NodeId {
-        let catalog = self.worker.gateway.catalog();
+        let catalog = self.catalog();
         let target =
             statement.understood.as_ref().and_then(|understood| match &understood.plan.action {
                 Action::Forward(forward) => Some(&forward.target),

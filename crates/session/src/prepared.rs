@@ -138,7 +138,7 @@ impl Session {
         let Action::Forward(forward) = &understood.plan.action else { return Ok(here) };
         let typed = arguments.with_types(statement.statement.origin.types());
         let values = Values { text: &statement.text, slots: &understood.slots, parameters: &typed };
-        let catalog = self.worker.gateway.catalog();
+        let catalog = self.catalog();
         let place = forward.target.place(&catalog, &values)?;
         let binds = place.binds();
         Ok((self.node_of(place), binds))

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use bytes::{Buf, BytesMut};
 use herd_execute::{ClientConnection, ClientLost, Interrupt, Output, Relay, Replies};
 use herd_node::{Pool, PoolKey, Reported};
-use herd_plan::{Context as PlanContext, Query};
+use herd_plan::{Context as PlanContext, Planner, Query};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
 use herd_wire::frame::Header;
@@ -17,6 +17,7 @@ use herd_wire::message;
 use smallvec::SmallVec;
 
 use crate::batch::Batch;
+use crate::block::Defining;
 use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
 use crate::link::Links;
@@ -52,6 +53,7 @@ pub struct Session {
     pub(crate) settings: SessionSettings,
     pub(crate) statements: ClientStatements,
     pub(crate) transaction: Transaction,
+    pub(crate) defining: Option<Defining>,
     pub(crate) links: Links,
     pub(crate) exchange: Exchange,
     pub(crate) batch: Batch,
@@ -73,6 +75,7 @@ impl Session {
             settings: login.settings,
             statements: ClientStatements::new(statements_max),
             transaction: Transaction::None,
+            defining: None,
             links: Links::default(),
             exchange: Exchange::default(),
             batch: Batch::default(),
@@ -193,20 +196,24 @@ impl Session {
     /// Understands a query string under the session's circumstances.
     pub(crate) fn understand(&self, sql: &[u8], types: &[u32]) -> Result<Query, ClientError> {
         self.check_encoding(sql)?;
-        let catalog = self.worker.gateway.catalog();
+        let catalog = self.catalog();
         let context = PlanContext {
             catalog: &catalog,
             search_path: self.settings.search_path(),
             auto_fragment: self.settings.auto_fragment(),
             parameter_types: types,
         };
-        self.worker.planner.lock().understand(sql, &context)
+        match &self.defining {
+            // Nobody else may plan by a catalog that is not committed.
+            Some(Defining::Open(_)) => Planner::new(0).understand(sql, &context),
+            Some(Defining::Failed) | None => self.worker.planner.lock().understand(sql, &context),
+        }
     }
 
     /// Keys are hashed in the servers' encoding: in another one only ASCII is the same.
     pub(crate) fn check_encoding(&self, bytes: &[u8]) -> Result<(), ClientError> {
         let is_same = self.told.client_speaks_utf8();
-        if is_same || bytes.is_ascii() || !self.worker.gateway.catalog().has_tables() {
+        if is_same || bytes.is_ascii() || !self.catalog().has_tables() {
             return Ok(());
         }
         Err(ClientError::unsupported(
@@ -216,7 +223,7 @@ impl Session {
 
     pub(crate) fn circumstances(&self) -> Circumstances {
         Circumstances {
-            catalog_version: self.worker.gateway.catalog().version(),
+            catalog_version: self.catalog().version(),
             definitions: self.worker.gateway.definitions.load(Ordering::Acquire),
             search_path: self.settings.search_path().clone(),
         }

@@ -18,6 +18,7 @@ impl Session {
         sql: &[u8],
         parts: Vec<Part>,
     ) -> Result<(), Trouble> {
+        self.check_parts_keep_block(sql, &parts)?;
         if self.is_failed_on_server() {
             return self.forward_here(frame).await;
         }
@@ -61,7 +62,7 @@ impl Session {
         for part in parts {
             if let Ok(understood) = &part.understood
                 && let Action::Define(draft) = &understood.plan.action
-                && !self.is_homes_own(draft).await?
+                && (self.defining.is_some() || !self.is_homes_own(draft).await?)
             {
                 return Ok(true);
             }
@@ -104,7 +105,7 @@ impl Session {
             }
             Action::Transaction(_) => Ok(None),
             // Those of several nodes were found before.
-            Action::Define(_) => Ok(Some(self.worker.gateway.catalog().home())),
+            Action::Define(_) => Ok(Some(self.catalog().home())),
             Action::Setting(SettingCommand::DiscardAll) => Err(not_among_others("DISCARD ALL")),
             Action::Setting(_) => Ok(None),
             Action::Prepared(PreparedCommand::DeallocateAll) => {
@@ -125,7 +126,7 @@ fn several_nodes() -> ClientError {
         .with_hint("Send the statements one by one.")
 }
 
-fn not_among_others(what: &str) -> ClientError {
+pub(crate) fn not_among_others(what: &str) -> ClientError {
     ClientError::unsupported(format!(
         "{what} cannot be one of several statements in a query string"
     ))

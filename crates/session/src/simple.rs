@@ -50,7 +50,9 @@ impl Session {
         let query = match self.understand(sql, &[]) {
             Ok(query) => query,
             // Whatever it is, the server says what a failed transaction says.
-            Err(_) if self.is_failed_on_server() => return self.forward_here(frame).await,
+            Err(_) if self.is_failed_on_server() && self.defining.is_none() => {
+                return self.forward_here(frame).await;
+            }
             Err(error) => return Err(error.into()),
         };
         match query {
@@ -68,6 +70,7 @@ impl Session {
     ) -> Result<(), Trouble> {
         let plan = &understood.plan;
         self.check_not_void(plan)?;
+        self.check_keeps_block(understood, sql)?;
         if self.is_failed_on_server() && !matches!(plan.action, Action::Transaction(_)) {
             return self.forward_here(frame).await;
         }
@@ -115,7 +118,7 @@ impl Session {
             Action::Define(draft) => match self.define(draft).await? {
                 Defined::Done(answer) => self.complete(&answer).await,
                 Defined::ByHome => {
-                    let home = self.worker.gateway.catalog().home();
+                    let home = self.catalog().home();
                     self.forward(home, true, frame, plan, sql).await
                 }
             },
@@ -138,7 +141,7 @@ impl Session {
         understood: &Understood,
     ) -> Result<(NodeId, bool), ClientError> {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        let place = target.place(&self.worker.gateway.catalog(), &values)?;
+        let place = target.place(&self.catalog(), &values)?;
         Ok((self.node_of(place), place.binds()))
     }
 
@@ -174,7 +177,7 @@ impl Session {
 
     pub(crate) fn node_for_settings(&self) -> NodeId {
         let link = self.links.current.as_ref().or(self.links.kept.first());
-        link.map_or_else(|| self.worker.gateway.catalog().home(), crate::link::Link::node)
+        link.map_or_else(|| self.catalog().home(), crate::link::Link::node)
     }
 
     async fn transaction_command(
@@ -184,6 +187,10 @@ impl Session {
         plan: &Plan,
         sql: &[u8],
     ) -> Result<(), Trouble> {
+        if self.ends_definitions(command) {
+            let tag = self.end_definitions(command).await?;
+            return self.complete_command(tag).await;
+        }
         if let Some(tag) = self.answer_promise(command, sql) {
             return self.complete_command(tag).await;
         }
@@ -267,7 +274,7 @@ impl Session {
                 return Err(Trouble::Refused(aborted()));
             }
             message::check_function_call(&frame[HEADER_BYTES..])?;
-            let home = self.worker.gateway.catalog().home();
+            let home = self.catalog().home();
             self.attach(home).await?;
             self.transaction.bind();
             self.forward_here(frame).await

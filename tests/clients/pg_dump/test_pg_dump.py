@@ -63,6 +63,23 @@ def test_parallel_dump_and_restore(endpoint: Endpoint, tmp_path: Path) -> None:
     assert dump(endpoint) == before
 
 
+def test_restore_of_everything_in_a_single_transaction(endpoint: Endpoint, tmp_path: Path) -> None:
+    before = dump(endpoint)
+    archive = str(tmp_path / "archive")
+    run(endpoint, "pg_dump", "--format=custom", f"--schema={SCHEMA}", f"--file={archive}")
+    run(endpoint, "psql", "-qXc", f"DROP SCHEMA {SCHEMA} CASCADE")
+    run(endpoint, "pg_restore", "--single-transaction", "--dbname=herd", archive)
+    assert dump(endpoint) == before
+
+
+def test_script_in_a_single_transaction(endpoint: Endpoint, tmp_path: Path) -> None:
+    before = dump(endpoint)
+    script = str(tmp_path / "script")
+    run(endpoint, "pg_dump", "--clean", "--if-exists", f"--schema={SCHEMA}", f"--file={script}")
+    run(endpoint, "psql", "-1qX", "-v", "ON_ERROR_STOP=1", "-f", script)
+    assert dump(endpoint) == before
+
+
 def test_restore_of_data_in_a_single_transaction(endpoint: Endpoint, tmp_path: Path) -> None:
     before = dump(endpoint)
     archive = str(tmp_path / "archive")

@@ -75,11 +75,9 @@ def engine(endpoint: Endpoint, schema: str, request: pytest.FixtureRequest) -> I
         connection.cursor().execute(f"SET search_path TO {schema}")
         connection.autocommit = before
 
-    # Definitions that concern every node of a herd are transactions of their own.
-    defining = made.execution_options(isolation_level="AUTOCOMMIT")
-    Base.metadata.create_all(defining)
+    Base.metadata.create_all(made)
     yield made
-    Base.metadata.drop_all(defining)
+    Base.metadata.drop_all(made)
     made.dispose()
 
 

@@ -19,7 +19,7 @@ use super::{
 const NOT_EVERYWHERE: &str = "decided, and still to be committed on some nodes";
 
 /// The branches of one definition, by their nodes.
-type Branches<S> = BTreeMap<NodeId, Branch<S>>;
+pub(super) type Branches<S> = BTreeMap<NodeId, Branch<S>>;
 
 impl<J: Journal, P: Publisher> Definer<J, P> {
     pub(super) async fn run_atomic<N: Nodes>(
@@ -195,7 +195,7 @@ async fn run_script<S: NodeSession>(
 }
 
 /// The home node may have no part in the definition: then what is there is read as it is.
-async fn observe<N: Nodes>(
+pub(super) async fn observe<N: Nodes>(
     catalog: &Catalog,
     sessions: &mut Sessions<'_, N>,
     branches: &mut Branches<N::Session>,
@@ -218,7 +218,7 @@ async fn observe<N: Nodes>(
 }
 
 /// Names that PostgreSQL chooses must be the same everywhere: later statements speak of them.
-async fn check_agreement<S: NodeSession>(
+pub(super) async fn check_agreement<S: NodeSession>(
     catalog: &Catalog,
     branches: &mut Branches<S>,
     reading: &Reading,
@@ -243,7 +243,7 @@ async fn check_agreement<S: NodeSession>(
     }
 }
 
-async fn check_may_prepare<S: NodeSession>(
+pub(super) async fn check_may_prepare<S: NodeSession>(
     catalog: &Catalog,
     node: NodeId,
     branch: &mut Branch<S>,
@@ -256,7 +256,11 @@ async fn check_may_prepare<S: NodeSession>(
 }
 
 /// Takes back whatever a branch has come to.
-async fn undo<N: Nodes>(sessions: &Sessions<'_, N>, branches: Branches<N::Session>, gid: &str) {
+pub(super) async fn undo<N: Nodes>(
+    sessions: &Sessions<'_, N>,
+    branches: Branches<N::Session>,
+    gid: &str,
+) {
     let rollback = format!("ROLLBACK PREPARED '{gid}'");
     let undone = branches.into_iter().map(|(node, mut branch)| {
         let rollback = &rollback;

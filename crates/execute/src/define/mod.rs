@@ -18,6 +18,7 @@
 
 mod alone;
 mod atomic;
+mod block;
 mod concurrent;
 mod each_node;
 mod error;
@@ -36,6 +37,7 @@ use herd_plan::ddl::{Definition, Draft, Outcome, Procedure};
 use herd_types::ClientError;
 use tokio::sync::Mutex;
 
+pub use block::Block;
 pub use error::{DefineError, Refusal};
 pub use journal::{Intent, Journal, Publisher, Settled};
 pub use session::{NodeError, NodeSession, Nodes, Rows};
@@ -44,6 +46,9 @@ use self::session::Sessions;
 
 /// Rounds of questions to the home node for one statement.
 const QUESTION_ROUNDS_MAX: usize = 64;
+
+/// How long a transaction block, which may hold locks, waits for other definitions to end.
+const TURN_WAIT: Duration = Duration::from_secs(10);
 
 /// How long statements are held back for those that are planned and not sent yet.
 const HOLD_WAIT: Duration = Duration::from_secs(1);
@@ -63,7 +68,7 @@ pub const GID_PREFIX: &str = "herd_ddl_";
 pub struct Definer<J, P> {
     journal: J,
     publisher: P,
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// What became of a DDL statement.
@@ -80,11 +85,10 @@ pub enum Completed {
 
 impl<J: Journal, P: Publisher> Definer<J, P> {
     pub fn new(journal: J, publisher: P) -> Definer<J, P> {
-        Definer { journal, publisher, turn: Mutex::new(()) }
+        Definer { journal, publisher, turn: Arc::default() }
     }
 
-    /// What the statement comes to. Within a transaction block, only [`Outcome::Home`] can be
-    /// done: see [`refuse_in_transaction`].
+    /// What the statement comes to.
     ///
     /// # Errors
     /// When it cannot be done, or the home node cannot be asked.
@@ -153,13 +157,12 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
     }
 }
 
-/// What to say to a definition within a transaction block.
-#[must_use]
-pub fn refuse_in_transaction(definition: &Definition) -> ClientError {
+/// Definitions that PostgreSQL itself refuses there.
+fn refuse_in_transaction(definition: &Definition) -> ClientError {
     ClientError::unsupported(format!(
-        "{} of what lies on several nodes cannot run inside a transaction block",
+        "this {} cannot run inside a transaction block",
         definition.tag
     ))
-    .with_detail("Such a definition is a transaction of its own, on all its nodes and in Herd.")
+    .with_detail("Such a definition is done in several steps, each in a transaction of its own.")
     .with_hint("Run the statement by itself, outside of BEGIN … COMMIT.")
 }

@@ -55,6 +55,19 @@ impl<'n, N: Nodes> Sessions<'n, N> {
         Sessions { nodes, open: BTreeMap::new() }
     }
 
+    /// Connections that are open already.
+    pub(super) fn of(nodes: &'n N, open: BTreeMap<NodeId, N::Session>) -> Sessions<'n, N> {
+        Sessions { nodes, open }
+    }
+
+    pub(super) fn into_open(self) -> BTreeMap<NodeId, N::Session> {
+        self.open
+    }
+
+    pub(super) fn put_back(&mut self, node: NodeId, session: N::Session) {
+        self.open.insert(node, session);
+    }
+
     /// One statement outside of any transaction, or within one that the same connection is in.
     pub(super) async fn query(&mut self, node: NodeId, sql: &str) -> Result<Rows, NodeError> {
         self.take(node).await?.query(sql).await

@@ -24,12 +24,22 @@ impl<S: NodeSession> Branch<S> {
         Branch { session, progress: Progress::Idle }
     }
 
+    /// On a connection that is in a transaction.
+    pub(super) fn in_transaction(session: S) -> Branch<S> {
+        Branch { session, progress: Progress::InTransaction }
+    }
+
     /// Begins, and runs the statements.
     pub(super) async fn run(&mut self, statements: &[Statement]) -> Result<(), NodeError> {
         self.query("BEGIN").await?;
         self.progress = Progress::InTransaction;
         // It waits for the slowest of the nodes.
         self.query("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+        self.execute(statements).await
+    }
+
+    /// Runs the statements in the transaction that is open.
+    pub(super) async fn execute(&mut self, statements: &[Statement]) -> Result<(), NodeError> {
         for statement in statements {
             match statement.missing {
                 Missing::Fails => _ = self.query(&statement.sql).await?,

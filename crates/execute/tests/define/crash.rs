@@ -9,7 +9,7 @@ use herd_execute::define::{
     Definer, Intent, Journal, NodeError, NodeSession, Nodes, Rows, Settled,
 };
 use herd_types::{ClientError, JobId, NodeId};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::herd::{Herd, MemoryJournal, MemoryPublisher, PLAIN_NODE, PgNodes, PgSession};
 
@@ -61,8 +61,9 @@ struct DoomedNodes {
     fate: Arc<Fate>,
 }
 
+#[derive(Clone)]
 struct DoomedSession {
-    session: Option<PgSession>,
+    session: Option<Arc<Mutex<PgSession>>>,
     fate: Arc<Fate>,
 }
 
@@ -73,7 +74,7 @@ impl Nodes for DoomedNodes {
         if self.fate.has_died() {
             return self.fate.die().await;
         }
-        let session = Some(self.nodes.open(node).await?);
+        let session = Some(Arc::new(Mutex::new(self.nodes.open(node).await?)));
         Ok(DoomedSession { session, fate: Arc::clone(&self.fate) })
     }
 }
@@ -91,10 +92,10 @@ impl NodeSession for DoomedSession {
         if falls && self.fate.blow == Blow::LoseBefore {
             self.session = None;
         }
-        let Some(session) = &mut self.session else {
+        let Some(session) = &self.session else {
             return Err(lost());
         };
-        let result = session.query(sql).await;
+        let result = session.lock().await.query(sql).await;
         match (falls, self.fate.blow) {
             (true, Blow::DieAfter) => self.fate.die().await,
             (true, Blow::LoseAnswer) => {
@@ -155,12 +156,35 @@ async fn run_doomed(herd: &Herd, sql: &str, blow: Blow, step: usize) -> (Option<
     let definer = Definer::new(journal, MemoryPublisher(Arc::clone(&herd.memory)));
     let database = herd.nodes.database.clone();
     let nodes = DoomedNodes { nodes: PgNodes { database, role: None }, fate: Arc::clone(&fate) };
-    let draft = herd.draft(sql);
     let done = tokio::select! {
-        result = definer.run(&draft, &nodes) => Some(result.is_ok()),
+        done = run(herd, &definer, &nodes, sql) => Some(done),
         () = fate.died.notified() => None,
     };
     (done, fate.left.load(Ordering::SeqCst) > 0)
+}
+
+/// A statement by itself, or several in a transaction block. Whether all is done.
+async fn run(
+    herd: &Herd,
+    definer: &Definer<DoomedJournal, MemoryPublisher>,
+    nodes: &DoomedNodes,
+    sql: &str,
+) -> bool {
+    let Some((first, rest)) = sql.split_once(';') else {
+        return definer.run(&herd.draft(sql), nodes).await.is_ok();
+    };
+    let Ok(mut home) = nodes.open(herd.catalog().home()).await else { return false };
+    if home.query("BEGIN").await.is_err() {
+        return false;
+    }
+    let mut block = definer.open_block().await.unwrap();
+    for sql in std::iter::once(first).chain(rest.split(';')) {
+        let draft = herd.draft_by(block.catalog(), sql);
+        if definer.define_in(&mut block, nodes, home.clone(), &draft).await.is_err() {
+            return false;
+        }
+    }
+    definer.commit_block(block, nodes, home).await.is_ok()
 }
 
 /// What the repair of the next process does, in short.
@@ -334,6 +358,36 @@ async fn an_index_built_concurrently_is_valid_everywhere_or_gone() {
         assert!(gone || valid, "i{n}: {indexes:?}");
         if let Some(done) = done {
             assert_eq!(done, valid);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_of_definitions_is_there_wholly_or_not_at_all() {
+    let herd = Herd::start("crash_block");
+    let sql = |n: usize| {
+        format!(
+            "CREATE TYPE m{n} AS ENUM ('a');CREATE TABLE t{n} (id int PRIMARY KEY, m m{n}) \
+             PARTITION BY HASH (id) WITH (herd.fragments = 3);ALTER TABLE t{n} ADD COLUMN c int"
+        )
+    };
+    at_every_step(&herd, sql, async |herd, n, done| {
+        let catalog = herd.catalog();
+        let table = catalog.tables().find(|table| table.name.name == format!("t{n}"));
+        let is_known = table.is_some_and(|table| table.columns.len() == 3);
+        let made = format!(
+            "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+             WHERE relname ~ '^t{n}(_[0-9]+)?$' AND relkind IN ('r', 'p') AND attname IN ('m', 'c')"
+        );
+        let types = format!("SELECT count(*) FROM pg_type WHERE typname = 'm{n}'");
+        for node in 1..=3 {
+            let (columns, types) = (herd.ask(node, &made).await, herd.ask(node, &types).await);
+            let expected = if is_known { ("4", "1") } else { ("0", "0") };
+            assert_eq!((&*columns, &*types), expected, "t{n} on n{node}");
+        }
+        if let Some(done) = done {
+            assert_eq!(done, is_known, "t{n}");
         }
     })
     .await;

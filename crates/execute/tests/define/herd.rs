@@ -124,9 +124,13 @@ impl Herd {
 
     /// The statement as a draft.
     pub fn draft(&self, sql: &str) -> herd_plan::ddl::Draft {
-        let catalog = self.catalog();
+        self.draft_by(&self.catalog(), sql)
+    }
+
+    /// The same when the catalog is another one.
+    pub fn draft_by(&self, catalog: &Arc<Catalog>, sql: &str) -> herd_plan::ddl::Draft {
         let context = Context {
-            catalog: &catalog,
+            catalog,
             search_path: &self.search_path,
             auto_fragment: self.auto_fragment,
             parameter_types: &[],

@@ -6,9 +6,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use herd_catalog::{Catalog, Change};
 use herd_execute::copy::{self, Decision, Decisions, End};
-use herd_execute::define::{Completed, DefineError, Definer, Intent, Journal, Publisher, Settled};
+use herd_execute::define::{
+    Block, Completed, DefineError, Definer, Intent, Journal, Publisher, Settled,
+};
 use herd_plan::ddl::{Draft, Outcome};
-use herd_session::{Boxed, ClientNodes, Definitions, Jobs};
+use herd_session::{Boxed, ClientNode, ClientNodes, Definitions, Jobs};
 use herd_sidecar::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Ledger, LedgerError, Payload};
 use herd_store::Job;
 use herd_types::{ClientError, JobId, SqlState};
@@ -133,6 +135,29 @@ impl Definitions for HerdDefinitions {
 
     fn run(&self, draft: Draft, nodes: ClientNodes) -> Boxed<'_, Result<Completed, DefineError>> {
         Box::pin(async move { self.definer.run(&draft, &nodes).await })
+    }
+
+    fn open_block(&self) -> Boxed<'_, Result<Block<ClientNode>, DefineError>> {
+        Box::pin(self.definer.open_block())
+    }
+
+    fn define_in<'a>(
+        &'a self,
+        block: &'a mut Block<ClientNode>,
+        draft: Draft,
+        nodes: ClientNodes,
+        home: ClientNode,
+    ) -> Boxed<'a, Result<Completed, DefineError>> {
+        Box::pin(async move { self.definer.define_in(block, &nodes, home, &draft).await })
+    }
+
+    fn commit_block(
+        &self,
+        block: Block<ClientNode>,
+        nodes: ClientNodes,
+        home: ClientNode,
+    ) -> Boxed<'_, Result<(), DefineError>> {
+        Box::pin(async move { self.definer.commit_block(block, &nodes, home).await })
     }
 }
 

@@ -12,6 +12,8 @@ mod show;
 mod transaction;
 mod types;
 
+pub use transaction::prepares_transaction;
+
 use std::borrow::Cow;
 
 use herd_types::ClientError;

@@ -1,7 +1,7 @@
 //! BEGIN, COMMIT, SAVEPOINT and their kin, in all spellings.
 
 use crate::cursor::Cursor;
-use crate::lex::Kind;
+use crate::lex::{self, Kind};
 use crate::{Action, Plan, Target, TransactionCommand};
 
 /// `command` is the word that `cursor` has just passed. What PostgreSQL's grammar refuses goes to
@@ -31,6 +31,13 @@ pub(super) fn understand(command: &str, mut cursor: Cursor<'_>) -> Option<Plan> 
 /// PREPARE TRANSACTION and what follows it are a client's own two-phase commit.
 pub(super) fn decide_prepared() -> Plan {
     Plan::forward(Target::Home, "prepared transactions of clients are at home")
+}
+
+/// Whether the statement is PREPARE TRANSACTION, which ends a transaction on its node.
+#[must_use]
+pub fn prepares_transaction(sql: &[u8]) -> bool {
+    let Ok(tokens) = lex::tokens(sql) else { return false };
+    Cursor::new(sql, &tokens).words(&["prepare", "transaction"])
 }
 
 fn begin(cursor: &mut Cursor<'_>) -> Option<TransactionCommand> {
