@@ -239,6 +239,14 @@ impl Session {
         }
     }
 
+    /// The current link is in the middle of something for good; its transaction is lost with it.
+    pub(crate) fn lose_link(&mut self) {
+        self.batch.forget_link();
+        // Dropping the lease closes the connection and frees its place.
+        self.links.current = None;
+        self.transaction = Transaction::Void;
+    }
+
     async fn put_away(&mut self, mut link: Link) {
         let cancelled = self.handle().runs_nowhere().await;
         if cancelled && link.lease.connection().simple(b"").await.is_err() {

@@ -128,6 +128,10 @@ impl Session {
             interrupts: &handle.interrupts,
         };
         let outcome = run.run(vec![link.lease.connection()], Scope::Session).await;
+        if outcome.unusable.contains(&node) {
+            self.lose_link();
+            return Ok(outcome);
+        }
         heard.status = outcome.status;
         heard.failed = outcome.result.is_err();
         self.settle(&heard).await?;

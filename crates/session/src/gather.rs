@@ -88,10 +88,7 @@ impl Session {
         self.check_still_placed(catalog)?;
         let outcome = self.gather_from(copy, nodes, leases).await;
         if outcome.unusable.contains(&here) {
-            self.batch.forget_link();
-            // Dropping the lease closes the connection and frees its place.
-            self.links.current = None;
-            self.transaction = Transaction::Void;
+            self.lose_link();
             return Ok(outcome.result);
         }
         if nodes.contains(&here) {
