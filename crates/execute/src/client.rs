@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
@@ -11,7 +12,7 @@ use tokio::io::AsyncWrite;
 
 use crate::Interrupts;
 use crate::interrupt::Interrupt;
-use crate::spare;
+use crate::spare::SpareBuffers;
 
 /// What a client connection reads at once.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
@@ -22,6 +23,7 @@ const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
 pub struct ClientConnection {
     pub stream: Stream,
     pub read: BytesMut,
+    spare: Arc<SpareBuffers>,
 }
 
 /// Why nothing more can be written or read.
@@ -34,8 +36,8 @@ pub enum ClientLost {
 
 impl ClientConnection {
     #[must_use]
-    pub fn new(stream: Stream, read: BytesMut) -> ClientConnection {
-        ClientConnection { stream, read }
+    pub fn new(stream: Stream, spare: Arc<SpareBuffers>) -> ClientConnection {
+        ClientConnection { stream, read: BytesMut::new(), spare }
     }
 
     /// Reads what is there; zero bytes mean that the client is gone. The buffer of an idle client
@@ -44,7 +46,7 @@ impl ClientConnection {
         if self.read.is_empty() {
             ready!(self.stream.poll_read_ready(cx))?;
             if self.read.capacity() == 0 {
-                self.read = spare::take();
+                self.read = self.spare.take();
             }
         }
         self.read.reserve(READ_BUFFER_BYTES);
@@ -62,10 +64,10 @@ impl ClientConnection {
         Ok(header.filter(|header| header.frame_bytes <= self.read.len()))
     }
 
-    /// A client that is silent needs no buffer: another one on the same thread may have it.
+    /// A client that is silent needs no buffer: another one of the same worker may have it.
     pub fn lend_buffer(&mut self) {
         if self.read.is_empty() {
-            spare::put(std::mem::take(&mut self.read));
+            self.spare.put(std::mem::take(&mut self.read));
         }
     }
 

@@ -14,3 +14,4 @@ pub use interrupt::{Interrupt, Interrupts};
 pub use output::Output;
 pub use relay::{Relay, RelayError};
 pub use replies::{Event, Expected, Replies, RepliesError, Shown, Subject, Token};
+pub use spare::SpareBuffers;

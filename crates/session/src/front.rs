@@ -137,7 +137,7 @@ async fn admit(
     match welcome(worker, config, &mut arrived, &proven, is_superuser).await {
         Ok(login) => {
             outcome("accepted");
-            Some(finish(login, arrived))
+            Some(finish(worker, login, arrived))
         }
         Err(Unwelcome::Refused(error)) => {
             outcome("refused");
@@ -256,10 +256,10 @@ struct Welcomed {
     is_admin: bool,
 }
 
-fn finish(welcomed: Welcomed, arrived: Arrived) -> Login {
+fn finish(worker: &Worker, welcomed: Welcomed, arrived: Arrived) -> Login {
     Login {
         registered: welcomed.registered,
-        client: ClientConnection::new(arrived.stream, BytesMut::new()),
+        client: ClientConnection::new(arrived.stream, Arc::clone(&worker.spare_buffers)),
         pool_key: welcomed.pool_key,
         credential: welcomed.credential,
         told: welcomed.told,

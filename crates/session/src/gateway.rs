@@ -10,9 +10,9 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
 use herd_config::Config;
-use herd_execute::Subject;
 use herd_execute::copy::Decisions;
 use herd_execute::define::{Block, Completed, DefineError};
+use herd_execute::{SpareBuffers, Subject};
 use herd_node::Pools;
 use herd_plan::Planner;
 use herd_plan::ddl::{Draft, Outcome};
@@ -123,6 +123,7 @@ pub struct Worker {
     pub pools: Pools,
     pub planner: Mutex<Planner>,
     pub statements: SharedInterner,
+    pub(crate) spare_buffers: Arc<SpareBuffers>,
 }
 
 /// Users whose passwords the configuration gives.
@@ -197,6 +198,7 @@ impl Worker {
             pools,
             planner: Mutex::new(Planner::new(cache_bytes_max)),
             statements: Mutex::new(Interner::new(cache_bytes_max)),
+            spare_buffers: Arc::default(),
         }
     }
 }

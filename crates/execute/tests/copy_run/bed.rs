@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use herd_catalog::{
     Bound, Catalog, Change, Column, FamilyWish, FragmentSpec, KindSpec, Method, Node, NodeRole,
     NodeStatus, NodeWish, SearchPath, TableName, TableSpec,
@@ -271,7 +270,7 @@ pub async fn connect() -> (ClientConnection, Talker) {
     let address = listener.local_addr().expect("its address");
     let (here, there) = tokio::join!(TcpStream::connect(address), listener.accept());
     let stream = Stream::from_tcp(there.expect("a connection").0).expect("a stream");
-    let client = ClientConnection::new(stream, BytesMut::new());
+    let client = ClientConnection::new(stream, Arc::default());
     (client, Talker { stream: here.expect("a connection"), received: Arc::default() })
 }
 
