@@ -4,12 +4,14 @@ use super::Breach;
 use super::source::Sources;
 
 /// The crate and where it may be named.
-const SEAMS: [(&str, &str); 6] = [
+const SEAMS: [(&str, &str); 8] = [
     ("sqlparser", "crates/plan/src/parse/"),
     ("pgwire", "crates/wire/src/"),
     ("rustls", "crates/wire/src/"),
     ("redb", "crates/store/src/"),
-    ("bb8", "crates/sidecar/src/"),
+    ("bb8", "crates/sidecar/src/control/"),
+    ("bb8_postgres", "crates/sidecar/src/control/"),
+    ("tokio_postgres_rustls", "crates/sidecar/src/control/"),
     ("axum", "crates/http/src/"),
 ];
 

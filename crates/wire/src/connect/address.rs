@@ -1,7 +1,7 @@
 //! Where a node is.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::tls::TlsToNode;
 
@@ -16,13 +16,9 @@ pub struct NodeAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// A name or an IP address; names are resolved on every connection.
-    Tcp {
-        host: String,
-        port: u16,
-    },
-    Unix {
-        socket: PathBuf,
-    },
+    Tcp { host: String, port: u16 },
+    /// The socket is named after the port.
+    Unix { directory: PathBuf, port: u16 },
 }
 
 impl NodeAddress {
@@ -30,7 +26,7 @@ impl NodeAddress {
     #[must_use]
     pub fn new(host: &str, port: u16, tls: TlsToNode) -> NodeAddress {
         let endpoint = if host.starts_with('/') {
-            Endpoint::Unix { socket: PathBuf::from(host).join(format!(".s.PGSQL.{port}")) }
+            Endpoint::Unix { directory: PathBuf::from(host), port }
         } else {
             Endpoint::Tcp { host: host.to_owned(), port }
         };
@@ -42,7 +38,13 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Endpoint::Unix { socket } => write!(f, "{}", socket.display()),
+            Endpoint::Unix { directory, port } => {
+                write!(f, "{}", socket_path(directory, *port).display())
+            }
         }
     }
+}
+
+pub(super) fn socket_path(directory: &Path, port: u16) -> PathBuf {
+    directory.join(format!(".s.PGSQL.{port}"))
 }

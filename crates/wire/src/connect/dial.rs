@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::address::socket_path;
 use super::{ConnectError, Endpoint, NodeAddress};
 use crate::error::put;
 use crate::stream::Stream;
@@ -37,8 +38,8 @@ pub(super) async fn reach(
 ) -> Result<Reached, ConnectError> {
     let (host, port) = match &address.endpoint {
         Endpoint::Tcp { host, port } => (host, *port),
-        Endpoint::Unix { socket } => {
-            let unix = UnixStream::connect(socket).await;
+        Endpoint::Unix { directory, port } => {
+            let unix = UnixStream::connect(socket_path(directory, *port)).await;
             let stream = Stream::from_unix(unix.map_err(|e| unreachable(&address.endpoint, e))?);
             return Ok(Reached { stream, end_point: None });
         }
