@@ -18,7 +18,7 @@ from pathlib import Path
 
 #: Whom servers run as when the tests run as root, because PostgreSQL refuses root.
 SERVER_USER = "postgres"
-STOP_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 60.0
 
 
 def free_port() -> int:
