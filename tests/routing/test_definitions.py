@@ -248,3 +248,37 @@ def parse(name: str, sql: str) -> bytes:
 
 def bind(portal: str, statement: str) -> bytes:
     return message("B", f"{portal}\0{statement}\0".encode() + bytes(6))
+
+
+IN_ONE_STRING = "; ".join((*BEGUN[2:4], BEGUN[5], BEGUN[6]))
+
+
+def test_query_string_defines_all(pair: Pair, defining: psycopg.Connection) -> None:
+    run(defining, IN_ONE_STRING)
+    assert defining.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    pair.tested.execute("INSERT INTO made VALUES (3, 'bad')")
+    assert pair.tested.execute("SELECT note FROM made WHERE k = 3").fetchone() == ("new",)
+    assert counts(pair, TYPES) == [1, 1, 1]
+    wait_until_nothing_is_prepared(pair)
+
+
+@pytest.mark.parametrize(
+    ("failing", "state"),
+    [
+        ("ALTER TABLE made ADD COLUMN note int", "42701"),
+        ("CREATE TYPE made_mood AS ENUM ()", "42710"),
+        ("CREATE INDEX CONCURRENTLY ON made (mood)", "0A000"),
+        ("SELECT * FROM made", "0A000"),
+    ],
+)
+def test_query_string_defines_all_or_nothing(pair: Pair, defining: psycopg.Connection, failing: str, state: str) -> None:
+    assert refused(defining, f"{IN_ONE_STRING}; {failing}") == state
+    assert defining.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert_nothing_is_left(pair)
+
+
+def test_query_string_in_a_block_is_part_of_it(pair: Pair, defining: psycopg.Connection) -> None:
+    run(defining, "BEGIN", IN_ONE_STRING)
+    assert defining.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+    run(defining, "ROLLBACK")
+    assert_nothing_is_left(pair)

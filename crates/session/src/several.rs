@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use herd_execute::Expected;
-use herd_plan::{Action, Part, Plan, PreparedCommand, SettingCommand, Understood};
+use herd_plan::{
+    Action, Part, Plan, PreparedCommand, Query, SettingCommand, TransactionCommand, Understood,
+};
 use herd_types::{ClientError, NodeId};
 
 use crate::session::Session;
+use crate::transaction::Transaction;
 use crate::trouble::Trouble;
+
+/// In front of statements that are a transaction without saying so.
+const BEGIN: &[u8] = b"BEGIN";
 
 impl Session {
     /// A query string of several statements is one transaction: it runs whole on one node.
@@ -23,7 +29,7 @@ impl Session {
             return self.forward_here(frame).await;
         }
         if self.defines_on_several_nodes(&parts).await? {
-            return self.define_one_by_one(parts).await;
+            return self.define_together(sql, parts).await;
         }
         let mut node = None;
         let mut binds = false;
@@ -70,26 +76,57 @@ impl Session {
         Ok(false)
     }
 
-    /// Definitions of several nodes are transactions of their own, also within a query string.
-    async fn define_one_by_one(&mut self, parts: Vec<Part>) -> Result<(), Trouble> {
-        let mut drafts = Vec::with_capacity(parts.len());
-        for part in parts {
-            match &part.understood?.plan.action {
-                Action::Define(draft) => drafts.push(draft.clone()),
-                _ => return Err(not_among_others("a definition on several nodes").into()),
-            }
+    /// All of them or none, as every query string: in a transaction of their own, unless there is one.
+    async fn define_together(&mut self, sql: &[u8], parts: Vec<Part>) -> Result<(), Trouble> {
+        let is_alone = matches!(self.transaction, Transaction::None);
+        if is_alone {
+            self.transaction = Transaction::Promised { begin: BEGIN.to_vec() };
         }
         let mut answer = BytesMut::new();
-        for draft in drafts {
-            match self.define_or_forward(&draft).await {
-                Ok(done) => answer.extend_from_slice(&done),
-                Err(trouble) => {
-                    self.write(&answer).await?;
-                    return Err(trouble);
-                }
-            }
+        let mut defined = self.define_each(sql, parts, &mut answer).await;
+        if is_alone {
+            defined = self.end_together(defined).await;
+        }
+        if let Err(trouble) = defined {
+            self.write(&answer).await?;
+            return Err(trouble);
         }
         self.complete(&answer).await
+    }
+
+    /// Each is understood only now that those before it are defined.
+    async fn define_each(
+        &mut self,
+        sql: &[u8],
+        parts: Vec<Part>,
+        answer: &mut BytesMut,
+    ) -> Result<(), Trouble> {
+        for part in parts {
+            let draft = match self.understand(&sql[part.span], &[])? {
+                Query::One(Understood { plan, .. }) => match &plan.action {
+                    Action::Define(draft) => draft.clone(),
+                    _ => return Err(not_among_others("a definition on several nodes").into()),
+                },
+                Query::Empty | Query::Several(_) => continue,
+            };
+            answer.extend_from_slice(&self.define_or_forward(&draft).await?);
+        }
+        Ok(())
+    }
+
+    async fn end_together(&mut self, defined: Result<(), Trouble>) -> Result<(), Trouble> {
+        let end = match defined {
+            Ok(()) => TransactionCommand::Commit { chain: false },
+            Err(_) => TransactionCommand::Rollback { chain: false },
+        };
+        if matches!(self.transaction, Transaction::Open { .. }) {
+            let ended = self.end_definitions(&end).await;
+            return defined.and(ended.map(drop));
+        }
+        // No node has heard of it, or none knows of it any more.
+        self.drop_definitions();
+        self.transaction = Transaction::None;
+        defined
     }
 
     /// The node that a part insists on, if it does.
