@@ -167,7 +167,7 @@ impl Relay<'_> {
                     self.client.read.advance(header.frame_bytes);
                     if tag == b'c' || tag == b'f' {
                         *flow = Flow::Replies;
-                        if self.replies.wait_for_flush() {
+                        if self.replies.awaits_flush() {
                             self.out.extend_from_slice(&message::FLUSH);
                         }
                     }

@@ -146,7 +146,7 @@ impl Replies {
 
     /// The server says that it has executed something only when it is asked to, by Sync or Flush.
     #[must_use]
-    pub fn wait_for_flush(&self) -> bool {
+    pub fn awaits_flush(&self) -> bool {
         matches!(self.queue.front(), Some(Expected::Execute { .. }))
     }
 

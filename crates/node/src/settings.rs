@@ -1,6 +1,6 @@
 //! What a client has set in its session, as statements that restore it on any connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::RandomState;
 
@@ -82,15 +82,13 @@ impl Settings {
     /// Asks a server for what is set in its session, in rows of names and values as `set_config` takes
     /// them. Custom settings are not listed, so they must be named.
     #[must_use]
-    pub fn query_of_session(mut custom: Vec<String>) -> Vec<u8> {
-        custom.sort_unstable();
-        custom.dedup();
+    pub fn query_of_session(custom: &BTreeSet<String>) -> Vec<u8> {
         let mut sql = LISTED_SETTINGS.to_vec();
         for name in custom {
             sql.extend_from_slice(b" UNION ALL SELECT * FROM (SELECT ");
-            append_literal(&mut sql, &name);
+            append_literal(&mut sql, name);
             sql.extend_from_slice(b", pg_catalog.current_setting(");
-            append_literal(&mut sql, &name);
+            append_literal(&mut sql, name);
             sql.extend_from_slice(b", true)) AS custom (name, value) WHERE value IS NOT NULL");
         }
         sql

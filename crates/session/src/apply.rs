@@ -126,7 +126,7 @@ impl Session {
         let custom = std::mem::take(&mut self.batch.custom_settings);
         let Some(link) = &mut self.links.current else { return Ok(()) };
         let (answer, _) =
-            link.lease.connection().simple(&Settings::query_of_session(custom)).await?;
+            link.lease.connection().simple(&Settings::query_of_session(&custom)).await?;
         let text = |value: Option<bytes::Bytes>| {
             value.map(|value| String::from_utf8_lossy(&value).into_owned()).unwrap_or_default()
         };

@@ -30,9 +30,8 @@ impl Session {
         match place {
             Place::Node(node) => node,
             Place::Home => self.catalog().home(),
-            Place::Neutral | Place::Everywhere | Place::Current => {
-                here.unwrap_or_else(|| self.any_node())
-            }
+            Place::Current => here.unwrap_or_else(|| self.catalog().home()),
+            Place::Neutral | Place::Everywhere => here.unwrap_or_else(|| self.any_node()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The messages of the extended protocol since the last Sync, as far as the session must remember
 //! them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use herd_execute::{Subject, Token};
@@ -90,8 +91,8 @@ pub(crate) struct Batch {
     pub(crate) defined: Option<Subject>,
     /// Settings may have changed in a way that only the server knows.
     pub(crate) probes: bool,
-    /// The server lists the others by itself.
-    pub(crate) custom_settings: Vec<String>,
+    /// Names of settings that may have been made and that no server lists.
+    pub(crate) custom_settings: BTreeSet<String>,
     meanings: Vec<Meaning>,
     portals: Vec<Portal>,
 }

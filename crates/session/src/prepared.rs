@@ -41,8 +41,7 @@ impl Session {
         understood: &Understood,
     ) -> Result<(), Trouble> {
         let name = prepare.name.as_bytes();
-        let statement = self.sql_statement(prepare, sql, understood);
-        self.statements.insert(name, Arc::clone(&statement))?;
+        let statement = self.name_statement(prepare, sql, understood)?;
         let prepared = self.run_prepare(&statement).await;
         if !matches!(prepared, Ok(true)) {
             self.statements.remove(name);
@@ -58,9 +57,11 @@ impl Session {
         understood: &Understood,
     ) -> Result<(), Trouble> {
         let name = prepare.name.as_bytes();
-        let statement = self.sql_statement(prepare, sql, understood);
-        self.statements.insert(name, Arc::clone(&statement))?;
-        self.attach(self.judge(&statement)).await?;
+        let statement = self.name_statement(prepare, sql, understood)?;
+        if let Err(trouble) = self.attach(self.judge(&statement)).await {
+            self.statements.remove(name);
+            return Err(trouble);
+        }
         self.batch.advance(Stage::Engaged);
         let Statement { key, sql, .. } = &*statement.statement;
         self.make_room(*key);
@@ -70,22 +71,25 @@ impl Session {
         Ok(())
     }
 
-    fn sql_statement(
-        &self,
+    /// The client has the name from now on, unless it is taken.
+    fn name_statement(
+        &mut self,
         prepare: &Prepare,
         sql: &[u8],
         understood: &Understood,
-    ) -> Arc<ClientStatement> {
+    ) -> Result<Arc<ClientStatement>, ClientError> {
         let key = next_key();
         let sql_on_server = rename(sql, &prepare.name_span, key);
         let origin = Origin::Sql { types: prepare.parameter_types.clone() };
         let body = Arc::clone(&prepare.body);
-        Arc::new(ClientStatement {
+        let statement = Arc::new(ClientStatement {
             statement: Arc::new(Statement { key, sql: sql_on_server, origin }),
             understood: Some(Understood { plan: body, slots: understood.slots.clone() }),
             text: Bytes::copy_from_slice(sql),
             made: self.circumstances(),
-        })
+        });
+        self.statements.insert(prepare.name.as_bytes(), Arc::clone(&statement))?;
+        Ok(statement)
     }
 
     async fn run_prepare(&mut self, statement: &ClientStatement) -> Result<bool, Trouble> {

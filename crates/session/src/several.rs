@@ -107,7 +107,10 @@ impl Session {
                     Action::Define(draft) => draft.clone(),
                     _ => return Err(not_among_others("a definition on several nodes").into()),
                 },
-                Query::Empty | Query::Several(_) => continue,
+                Query::Empty => continue,
+                Query::Several(_) => {
+                    return Err(not_among_others("a definition on several nodes").into());
+                }
             };
             answer.extend_from_slice(&self.define_or_forward(&draft).await?);
         }
@@ -119,14 +122,17 @@ impl Session {
             Ok(()) => TransactionCommand::Commit { chain: false },
             Err(_) => TransactionCommand::Rollback { chain: false },
         };
+        let mut ended = Ok(());
         if matches!(self.transaction, Transaction::Open { .. }) {
-            let ended = self.end_definitions(&end).await;
-            return defined.and(ended.map(drop));
+            ended = self.end_definitions(&end).await.map(drop);
+            if ended.is_err() && self.links.current.is_some() {
+                self.lose_link();
+            }
         }
-        // No node has heard of it, or none knows of it any more.
+        // If it was not open, no node has heard of it, or none knows of it any more.
         self.drop_definitions();
         self.transaction = Transaction::None;
-        defined
+        defined.and(ended)
     }
 
     /// The node that a part insists on, if it does.

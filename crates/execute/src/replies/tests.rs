@@ -190,7 +190,7 @@ fn a_sync_behind_a_copy_is_swallowed_by_the_server() {
     let (_, events) = walk_in_pieces(&mut replies, &script, 4).expect("a COPY begins");
     assert_eq!(events, [Event::CopyIn]);
     replies.forget_sync_in_copy();
-    assert!(replies.wait_for_flush());
+    assert!(replies.awaits_flush());
     let (_, events) = walk_in_pieces(&mut replies, &complete("COPY 1"), 9).expect("its end");
     assert_eq!(events, [Event::Done(Token(1))]);
     assert!(replies.is_empty());
