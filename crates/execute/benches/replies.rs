@@ -23,7 +23,7 @@ fn simple(criterion: &mut Criterion) {
     criterion.bench_function("answer to a simple query", |bencher| {
         bencher.iter(|| {
             replies.expect(Expected::Query { token: None });
-            let walked = replies.walk(black_box(&answer), &mut output).ok();
+            let walked = replies.walk(black_box(&answer), &mut output, None).ok();
             output.clear();
             walked
         });
@@ -45,7 +45,7 @@ fn hidden_parse(criterion: &mut Criterion) {
             replies.expect(Expected::DescribePortal);
             replies.expect(Expected::Execute { hidden: false, token: None });
             replies.expect(Expected::Ready { shown: Shown::AsItIs });
-            let walked = replies.walk(black_box(&script), &mut output).ok();
+            let walked = replies.walk(black_box(&script), &mut output, None).ok();
             let told = walked.map(|consumed| output.bytes(&script, consumed).len());
             output.clear();
             told

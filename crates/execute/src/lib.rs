@@ -6,12 +6,15 @@ pub mod define;
 mod interrupt;
 mod output;
 mod relay;
+mod renumber;
 mod replies;
 mod spare;
+mod subject;
 
 pub use client::{ClientConnection, ClientLost};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::Output;
 pub use relay::{Relay, RelayError};
-pub use replies::{Event, Expected, Replies, RepliesError, Shown, Subject, Token};
+pub use replies::{Event, Expected, Replies, RepliesError, Shown, Token};
 pub use spare::SpareBuffers;
+pub use subject::Subject;

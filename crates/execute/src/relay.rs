@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use herd_node::{NodeError, ServerConnection};
+use herd_node::{NodeError, Numbering, ServerConnection};
 use herd_wire::frame::{FrameError, Header};
 use herd_wire::message;
 use thiserror::Error;
@@ -65,6 +65,8 @@ enum Woken {
 /// One exchange between a client and a server connection.
 pub struct Relay<'a> {
     pub server: &'a mut ServerConnection,
+    /// How the server numbers types, if not as the client knows them.
+    pub numbering: Option<&'a Numbering>,
     pub client: &'a mut ClientConnection,
     pub replies: &'a mut Replies,
     /// What is still to be sent to the server.
@@ -112,7 +114,23 @@ impl Relay<'_> {
         if self.server.read.is_empty() {
             return Ok(());
         }
-        let walked = self.replies.walk(&self.server.read, self.output);
+        self.deliver_known(flow, on_event).await?;
+        while let (Some(wanted), Some(numbering)) = (self.replies.wanted(), self.numbering) {
+            Box::pin(numbering.learn(wanted)).await;
+            self.deliver_known(flow, on_event).await?;
+        }
+        Ok(())
+    }
+
+    /// The same, up to a type whose number is to be learnt.
+    async fn deliver_known(
+        &mut self,
+        flow: &mut Flow,
+        on_event: &mut impl FnMut(&Event),
+    ) -> Result<(), RelayError> {
+        let numbers = self.numbering.map(Numbering::numbers);
+        let numbers = numbers.as_ref().map(|numbers| &***numbers);
+        let walked = self.replies.walk(&self.server.read, self.output, numbers);
         let consumed = walked.map_err(|error| RelayError::Node(self.broken(&error)))?;
         if consumed > 0 {
             let bytes = self.output.bytes(&self.server.read, consumed);

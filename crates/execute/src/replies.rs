@@ -6,11 +6,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use herd_node::{Numbers, Wanted};
 use herd_wire::frame::{FrameError, HEADER_BYTES, Header};
 use herd_wire::message::TransactionStatus;
 use thiserror::Error;
 
 use crate::output::Output;
+use crate::renumber::{has_numbers, missing, renumber};
+use crate::subject::Subject;
 
 /// A reply other than row data is read whole; an error message longer than this is no error message.
 const WHOLE_FRAME_BYTES_MAX: usize = 64 << 20;
@@ -76,14 +79,6 @@ pub enum Event {
     Ready(TransactionStatus),
 }
 
-/// What a definition is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Who may log in, and as whom.
-    Role,
-    Object,
-}
-
 #[derive(Debug, Error)]
 pub enum RepliesError {
     #[error(transparent)]
@@ -106,6 +101,8 @@ pub struct Replies {
     /// An error has been seen in the simple query at the head.
     query_failed: bool,
     owes_sync: bool,
+    /// The walk stopped at a number that is not known; if it still is not, it passes for unknown.
+    wanted: Option<Wanted>,
 }
 
 impl Replies {
@@ -137,6 +134,12 @@ impl Replies {
         std::mem::take(&mut self.owes_sync)
     }
 
+    /// The walk has stopped at a number whose counterpart is not known: learn it and walk on.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.wanted
+    }
+
     /// The server is in COPY mode, where it ignores a Sync that was sent right behind.
     pub fn forget_sync_in_copy(&mut self) {
         if matches!(self.queue.get(1), Some(Expected::Ready { .. })) {
@@ -159,8 +162,13 @@ impl Replies {
     }
 
     /// Walks over the frames in `input`; returns how many bytes are dealt with. The rest is an
-    /// incomplete frame, or comes after the last expected reply.
-    pub fn walk(&mut self, input: &[u8], output: &mut Output) -> Result<usize, RepliesError> {
+    /// incomplete frame, comes after the last expected reply, or names what `numbers` lacks.
+    pub fn walk(
+        &mut self,
+        input: &[u8],
+        output: &mut Output,
+        numbers: Option<&Numbers>,
+    ) -> Result<usize, RepliesError> {
         let mut at = self.pass(input, output);
         self.insert_answers(input, at, output);
         while self.passing_bytes == 0 {
@@ -183,7 +191,20 @@ impl Replies {
                 break;
             }
             let end = at + header.frame_bytes;
+            let numbers = numbers.filter(|_| has_numbers(header.tag));
+            if let Some(numbers) = numbers
+                && self.wanted.is_none()
+                && let Some(wanted) = missing(&input[at..end], numbers)
+            {
+                self.wanted = Some(wanted);
+                break;
+            }
             self.take(header.tag, input, at..end, output)?;
+            if let Some(numbers) = numbers {
+                self.wanted = None;
+                output.cut(input, at, end);
+                renumber(&input[at..end], numbers, &mut output.edited);
+            }
             at = end;
             self.insert_answers(input, at, output);
         }
@@ -363,16 +384,6 @@ impl Replies {
 /// Messages that may be longer than any buffer, and of which nothing but the end matters.
 fn is_row_data(tag: u8) -> bool {
     matches!(tag, b'D' | b'd' | b'V')
-}
-
-impl Subject {
-    /// What a command tag says was defined, if it is that of a definition.
-    #[must_use]
-    pub fn of(tag: &[u8]) -> Option<Subject> {
-        let verbs = [b"ALTER ".as_slice(), b"CREATE ", b"DROP "];
-        let rest = verbs.iter().find_map(|verb| tag.strip_prefix(*verb))?;
-        Some(if rest.starts_with(b"ROLE") { Subject::Role } else { Subject::Object })
-    }
 }
 
 fn parameter(body: &[u8]) -> Option<Event> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use herd_types::NodeId;
 
-use crate::{Pool, ServerConnection, ServerIdentity};
+use crate::{Numbering, Pool, ServerConnection, ServerIdentity};
 
 /// A connection on loan. Dropped without being given back, it is closed, and what it may still
 /// run is cancelled.
@@ -32,6 +32,18 @@ impl Lease {
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.identity().node
+    }
+
+    /// The connection, and how its node numbers types if not as clients know them.
+    pub fn parts(&mut self) -> (&mut ServerConnection, Option<&Numbering>) {
+        let connection = self.connection.as_mut();
+        let connection = connection.expect("a lease has its connection until it is consumed");
+        (connection, self.pool.numbering())
+    }
+
+    #[must_use]
+    pub fn numbering(&self) -> Option<&Numbering> {
+        self.pool.numbering()
     }
 
     /// Only after ReadyForQuery said idle.

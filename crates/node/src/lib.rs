@@ -8,6 +8,7 @@ mod counts;
 mod error;
 mod lease;
 mod limits;
+mod numbering;
 mod pool;
 mod pools;
 mod prepared;
@@ -18,6 +19,9 @@ pub use connection::{ServerConnection, ServerIdentity};
 pub use counts::PoolCounts;
 pub use error::NodeError;
 pub use lease::Lease;
+pub use numbering::{
+    FIRST_OF_USERS, Inventories, Inventory, Named, Numbered, Numbering, Numberings, Numbers, Wanted,
+};
 pub use pool::{Pool, PoolKey};
 pub use pools::{NodePool, Pools};
 pub use prepared::{PreparedCache, StatementKey};

@@ -14,6 +14,10 @@ pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long restoring a client's settings may take.
 pub(crate) const SETTINGS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long two nodes may take to say what they call their types.
+pub(crate) const LEARN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A number that is not known even now is not asked for again at once.
+pub(crate) const LEARN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A connection lives up to this part longer or shorter than its lifetime, so that a herd of them
 /// is not renewed all at once.
 pub(crate) const LIFETIME_JITTER: f64 = 0.1;

@@ -3,6 +3,8 @@
 //! A connection comes back only after ReadyForQuery said idle; a lease that is dropped instead of
 //! returned closes its connection.
 
+mod upkeep;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +19,9 @@ use tokio::sync::oneshot;
 
 use crate::limits::{KNOWN_STARTS_MAX, LIFETIME_JITTER};
 use crate::pools::NodePool;
-use crate::{Lease, NodeError, PoolCounts, Reported, ServerConnection, ServerIdentity, Settings};
+use crate::{
+    Lease, NodeError, Numbering, PoolCounts, Reported, ServerConnection, ServerIdentity, Settings,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
@@ -29,6 +33,8 @@ pub struct PoolKey {
 pub struct Pool {
     key: PoolKey,
     node: Arc<NodePool>,
+    /// None at the home node.
+    numbering: Option<Arc<Numbering>>,
     config: ArcSwap<PoolConfig>,
     inner: Mutex<Inner>,
     waited_us: AtomicU64,
@@ -67,6 +73,7 @@ impl Pool {
     pub(crate) fn new(
         key: PoolKey,
         node: Arc<NodePool>,
+        numbering: Option<Arc<Numbering>>,
         config: Arc<PoolConfig>,
         credential: Credential,
     ) -> Pool {
@@ -82,6 +89,7 @@ impl Pool {
         Pool {
             key,
             node,
+            numbering,
             config: ArcSwap::new(config),
             inner: Mutex::new(inner),
             waited_us: AtomicU64::new(0),
@@ -97,6 +105,12 @@ impl Pool {
     #[must_use]
     pub fn node(&self) -> &Arc<NodePool> {
         &self.node
+    }
+
+    /// How the node numbers types and relations, if not as clients know them.
+    #[must_use]
+    pub fn numbering(&self) -> Option<&Numbering> {
+        self.numbering.as_deref()
     }
 
     /// The role's newest proof of identity serves for connections opened from now on.
@@ -267,59 +281,6 @@ impl Pool {
                 return;
             }
             inner.opening -= 1;
-        }
-    }
-
-    /// Closes the idle connection that was used longest ago, to make room on the node.
-    pub(crate) fn evict_idle(&self) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.idle.is_empty() {
-            return false;
-        }
-        let connection = inner.idle.remove(0);
-        inner.open.retain(|open| !Arc::ptr_eq(open, &connection.identity));
-        drop(inner);
-        connection.terminate();
-        true
-    }
-
-    /// Closes what is idle for too long or too old; true while it is worth keeping the pool.
-    pub(crate) fn close_stale(&self) -> bool {
-        let now = Instant::now();
-        let mut inner = self.inner.lock();
-        let config = self.config.load();
-        let mut surplus = inner.open.len().saturating_sub(config.size_min);
-        let mut excess = inner.open.len().saturating_sub(config.size_max);
-        let (keep, close): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut inner.idle).into_iter().partition(|c| {
-                let unused = now.duration_since(c.idle_since) >= config.idle_max && surplus > 0;
-                let stale = unused || now >= c.expires_at || excess > 0;
-                surplus -= usize::from(stale && surplus > 0);
-                excess -= usize::from(stale && excess > 0);
-                !stale
-            });
-        inner.idle = keep;
-        for connection in close {
-            inner.open.retain(|open| !Arc::ptr_eq(open, &connection.identity));
-            connection.terminate();
-        }
-        !(inner.open.is_empty() && inner.opening == 0 && inner.waiting.is_empty())
-    }
-
-    /// Opens one connection if there are fewer than the minimum.
-    pub(crate) async fn fill(self: &Arc<Self>) {
-        let missing = {
-            let mut inner = self.inner.lock();
-            let missing = inner.open.len() + inner.opening < self.config.load().size_min;
-            inner.opening += usize::from(missing);
-            missing
-        };
-        if !missing {
-            return;
-        }
-        match self.open().await {
-            Ok(lease) => lease.give_back(),
-            Err(error) => tracing::warn!(%error, "cannot fill a pool to its minimum"),
         }
     }
 

@@ -11,7 +11,7 @@ use herd_wire::connect::{Credential, Login, NodeAddress, log_in};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, watch};
 
-use crate::{NodeError, Pool, PoolKey, ServerConnection};
+use crate::{NodeError, Numberings, Pool, PoolKey, ServerConnection};
 
 /// The pools of one worker.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Pools {
     nodes: RwLock<HashMap<NodeId, Arc<NodePool>>>,
     config: ArcSwap<PoolConfig>,
     paused: watch::Receiver<bool>,
+    numberings: Arc<Numberings>,
 }
 
 /// The pools of one node in one worker, under one bound for all their connections.
@@ -37,8 +38,13 @@ pub struct NodePool {
 impl Pools {
     /// `config` is this worker's share; while `paused` holds true, nothing is leased.
     #[must_use]
-    pub fn new(config: PoolConfig, paused: watch::Receiver<bool>) -> Pools {
-        Pools { nodes: RwLock::default(), config: ArcSwap::from_pointee(config), paused }
+    pub fn new(
+        config: PoolConfig,
+        paused: watch::Receiver<bool>,
+        numberings: Arc<Numberings>,
+    ) -> Pools {
+        let config = ArcSwap::from_pointee(config);
+        Pools { nodes: RwLock::default(), config, paused, numberings }
     }
 
     /// Another share than before, for pools that there are and those to come.
@@ -90,7 +96,9 @@ impl Pools {
             return Ok(Arc::clone(pool));
         }
         let config = self.config.load_full();
-        let pool = Pool::new(key.clone(), Arc::clone(&node), config, credential.clone());
+        let numbering = self.numberings.of(id, &key.database);
+        let credential = credential.clone();
+        let pool = Pool::new(key.clone(), Arc::clone(&node), numbering, config, credential);
         let pool = Arc::new(pool);
         pools.insert(key.clone(), Arc::clone(&pool));
         Ok(pool)

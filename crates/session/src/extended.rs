@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use herd_execute::{Expected, Shown};
+use herd_node::FIRST_OF_USERS;
 use herd_plan::{
     Action, CustomSettings, Place, PreparedCommand, SettingCommand, Understood, Values,
 };
@@ -62,6 +63,9 @@ impl Session {
         self.handle().show_statement(parse.sql);
         self.worker.gateway.pass_hold().await;
         let types: SmallVec<[u32; 8]> = parse.types().collect();
+        if types.iter().any(|&number| number >= FIRST_OF_USERS) {
+            Box::pin(self.learn_types(&types)).await?;
+        }
         let statement = self.client_statement(parse.name, parse.sql, &types)?;
         self.statements.insert(parse.name, Arc::clone(&statement))?;
         self.batch.pending = Some(PendingParse { name: parse.name.to_vec(), statement });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use herd_execute::{Expected, Token};
-use herd_node::StatementKey;
+use herd_node::{FIRST_OF_USERS, Numbering, StatementKey, Wanted};
 use herd_plan::{Action, PreparedCommand, Query, Understood};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message;
@@ -72,6 +72,20 @@ impl Session {
                 "cannot insert multiple commands into a prepared statement",
             )),
         }
+    }
+
+    /// The types that a client names by the home node's numbers are looked up on the other nodes,
+    /// before the statement is prepared on any of them.
+    pub(crate) async fn learn_types(&mut self, types: &[u32]) -> Result<(), Trouble> {
+        let nodes: Vec<NodeId> = self.catalog().data_nodes().map(|node| node.id).collect();
+        for node in nodes {
+            let pool = self.pool(node)?;
+            let Some(numbering) = pool.numbering() else { continue };
+            for &number in types {
+                numbering.learn(Wanted::TypeHere(number)).await;
+            }
+        }
+        Ok(())
     }
 
     /// The client's statement, understood under the circumstances of this moment.
@@ -183,7 +197,9 @@ impl Session {
         match &statement.origin {
             Origin::Protocol { types } => {
                 let name = statement.key.server_name();
-                message::parse(out, name.as_bytes(), &statement.sql, types);
+                let link = self.links.current.as_ref();
+                let types = numbered_here(types, link.and_then(|link| link.lease.numbering()));
+                message::parse(out, name.as_bytes(), &statement.sql, &types);
                 replies.expect(Expected::Single { tag: b'1', hidden, token });
             }
             Origin::Sql { .. } => self.send_prepare(&statement.sql, hidden, token),
@@ -200,6 +216,17 @@ impl Session {
         replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
         replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
         replies.expect(Expected::Execute { hidden, token });
+    }
+}
+
+/// The types as the node of the link numbers them.
+fn numbered_here<'a>(types: &'a [u32], numbering: Option<&Numbering>) -> Cow<'a, [u32]> {
+    match numbering {
+        Some(numbering) if types.iter().any(|&number| number >= FIRST_OF_USERS) => {
+            let numbers = numbering.numbers();
+            types.iter().map(|&number| numbers.type_here(number)).collect()
+        }
+        _ => Cow::Borrowed(types),
     }
 }
 

@@ -171,7 +171,7 @@ impl Session {
         for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
             let server = link.lease.connection();
             let mut output = Output::default();
-            let walked = Replies::default().walk(&server.read, &mut output);
+            let walked = Replies::default().walk(&server.read, &mut output, None);
             let Ok(consumed) = walked else {
                 lost = Some(server.node_name().to_owned());
                 continue;
@@ -235,8 +235,10 @@ impl Session {
         let Some(link) = &mut self.links.current else {
             return self.answer_alone().await.map(|()| heard);
         };
+        let (server, numbering) = link.lease.parts();
         let relay = Relay {
-            server: link.lease.connection(),
+            server,
+            numbering,
             client: &mut self.client,
             replies: &mut self.exchange.replies,
             out: &mut self.exchange.out,

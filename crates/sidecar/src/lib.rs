@@ -5,12 +5,14 @@
 
 mod control;
 mod health;
+mod inventories;
 mod ledger;
 mod repair;
 mod roles;
 
 pub use control::{ControlError, ControlPools};
 pub use health::{Health, NodeHealth, watch};
+pub use inventories::NodeInventories;
 pub use ledger::{Ledger, LedgerError, now_ms};
 pub use repair::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Payload, Repair};
 pub use roles::{RoleDirectory, RoleEntry};

@@ -47,7 +47,7 @@ fn walk_in_pieces(
     for part in input.chunks(piece) {
         buffer.extend_from_slice(part);
         let mut output = Output::default();
-        let consumed = replies.walk(&buffer, &mut output)?;
+        let consumed = replies.walk(&buffer, &mut output, None)?;
         told.extend_from_slice(output.bytes(&buffer, consumed));
         events.extend(output.events.iter().cloned());
         bytes::Buf::advance(&mut buffer, consumed);
@@ -237,4 +237,23 @@ fn a_message_that_must_be_whole_is_bounded() {
     replies.expect(Expected::Query { token: None });
     let walked = walk_in_pieces(&mut replies, &input, 5);
     assert!(matches!(walked, Err(RepliesError::TooLong { .. })));
+}
+
+#[test]
+fn a_walk_stops_at_a_type_that_is_not_known_and_goes_on_when_it_was_learnt() {
+    let description = frame(b'T', b"\0\x01a\0\0\0\0\0\0\0\0\0\x75\x31\xff\xff\xff\xff\xff\xff\0\0");
+    let input = [description, frame(b'D', b"\0\0"), complete("SELECT 1"), ready(b'I')].concat();
+    let mut replies = Replies::default();
+    replies.expect(Expected::Query { token: None });
+    let mut output = Output::default();
+    let numbers = Numbers::default();
+    assert_eq!(replies.walk(&input, &mut output, Some(&numbers)).expect("in order"), 0);
+    assert!(replies.wanted().is_some());
+    let consumed = replies.walk(&input, &mut output, Some(&numbers)).expect("in order");
+    assert_eq!(consumed, input.len());
+    assert_eq!(replies.wanted(), None);
+    let told = output.bytes(&input, consumed).to_vec();
+    assert_eq!(told.len(), input.len());
+    assert_eq!(told[15..19], 705u32.to_be_bytes());
+    assert_eq!(told[25..], input[25..]);
 }

@@ -14,7 +14,7 @@ use herd_execute::copy::{
     Boxed, CopyOutcome, CopyRun, Decision, Decisions, End, GatherRun, Intent, Scope,
 };
 use herd_execute::{ClientConnection, Interrupts};
-use herd_node::{Lease, PoolKey, Pools, ServerConnection, Settings};
+use herd_node::{Lease, Numberings, PoolKey, Pools, ServerConnection, Settings};
 use herd_plan::{Action, Context, CopyIn, Planner, Query};
 use herd_testkit::TempPostgres;
 use herd_types::{ClientError, NodeId};
@@ -24,6 +24,8 @@ use herd_wire::tls::TlsToNode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::numbering::OneNumbering;
 
 pub const NODES: u16 = 3;
 const FRAGMENTS: u32 = 7;
@@ -69,7 +71,8 @@ impl Bed {
         let database = format!("copy_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         let catalog = Arc::new(catalog());
         let (pause, paused) = watch::channel(false);
-        let pools = Pools::new(pool_config(), paused);
+        let numberings = Arc::new(Numberings::new(Arc::new(OneNumbering)));
+        let pools = Pools::new(pool_config(), paused, numberings);
         for (node, server) in (1..).zip(&servers) {
             let address = NodeAddress::new("127.0.0.1", server.port(), TlsToNode::Off);
             pools.set_node(NodeId(node), &format!("n{node}"), address);

@@ -2,6 +2,7 @@
 
 mod bed;
 mod gather;
+mod numbering;
 
 use std::time::Duration;
 

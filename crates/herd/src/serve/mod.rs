@@ -23,8 +23,9 @@ use clap::Args;
 use herd_catalog::Catalog;
 use herd_config::Config;
 use herd_execute::Interrupt;
+use herd_node::Numberings;
 use herd_session::{Clients, Gateway, Metrics, StaticUsers};
-use herd_sidecar::{Adopt, ControlPools, Health, Ledger, Repair, RoleDirectory};
+use herd_sidecar::{Adopt, ControlPools, Health, Ledger, NodeInventories, Repair, RoleDirectory};
 use herd_wire::auth::MockSecret;
 use herd_wire::startup::GreetingPolicy;
 use tokio::runtime::Handle;
@@ -105,7 +106,7 @@ pub fn serve(
     let operator = HerdOperator::new(Box::new(reload), shutdown.clone());
     let process = Process::assemble(&config, catalog, ledger, operator, runtime.handle())?;
     let stop = CancellationToken::new();
-    let workers = worker::start(&process.gateway, &config, &stop)?;
+    let workers = worker::start(&process.gateway, &process.numberings, &config, &stop)?;
     let served = runtime.block_on(async {
         let repairing = Repairing::start(process.repair, &process.ledger).await;
         let (gateway, health) = (&process.gateway, &process.health);
@@ -140,6 +141,7 @@ struct Process {
     ledger: Arc<Ledger>,
     repair: Repair,
     pools: Arc<ControlPools>,
+    numberings: Arc<Numberings>,
     health: Arc<Health>,
     policy: Arc<ArcSwap<GreetingPolicy>>,
 }
@@ -157,6 +159,8 @@ impl Process {
             pools.set_node(node, &name, address);
         }
         let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
+        let inventories = NodeInventories::new(Arc::clone(&pools), catalog.home(), control.clone());
+        let numberings = Arc::new(Numberings::new(Arc::new(inventories)));
         let health = Arc::new(Health::default());
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let held = Arc::new(watch::channel(false).0);
@@ -190,7 +194,7 @@ impl Process {
         });
         let policy = Arc::new(ArcSwap::from_pointee(listen::policy(config)?));
         operator.attach(&gateway, &pools, &policy);
-        Ok(Process { gateway, operator, ledger, repair, pools, health, policy })
+        Ok(Process { gateway, operator, ledger, repair, pools, numberings, health, policy })
     }
 }
 

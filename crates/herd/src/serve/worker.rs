@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use herd_config::{Config, Pool as PoolConfig};
-use herd_node::Pools;
+use herd_node::{Numberings, Pools};
 use herd_session::{Gateway, Lobby, Worker};
 use herd_wire::startup::GreetingPolicy;
 use herd_wire::stream::Stream;
@@ -72,6 +72,7 @@ impl WorkerThread {
 
 pub fn start(
     gateway: &Arc<Gateway>,
+    numberings: &Arc<Numberings>,
     config: &Config,
     stop: &CancellationToken,
 ) -> Result<Vec<WorkerThread>> {
@@ -81,6 +82,7 @@ pub fn start(
             let pools = Pools::new(
                 share(&config.pool, config.listen.workers, index),
                 gateway.paused.subscribe(),
+                Arc::clone(numberings),
             );
             for (node, name, address) in super::control::addresses(&gateway.catalog(), config)? {
                 pools.set_node(node, &name, address);
