@@ -5,6 +5,7 @@ use herd_execute::{Expected, Shown};
 use herd_types::{ClientError, SqlState};
 use herd_wire::message;
 
+use crate::batch::Stage;
 use crate::session::Session;
 use crate::simple::REFUSED_SQL;
 use crate::transaction::Transaction;
@@ -45,14 +46,11 @@ impl Session {
     }
 
     pub(crate) async fn fail(&mut self, error: Bytes) -> Result<(), Trouble> {
+        // The statements of a pipeline that no Sync has ended are undone with it.
+        let is_in_pipeline = self.links.current.is_some() && self.batch.stage == Stage::Engaged;
         match &self.transaction {
-            Transaction::Open { failed: false, .. } => {
-                message::query(&mut self.exchange.out, REFUSED_SQL);
-                self.exchange.replies.expect(Expected::Refusal(error));
-                self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
-                let heard = self.relay().await?;
-                return self.settle(&heard).await;
-            }
+            Transaction::Open { failed: false, .. } => return self.fail_on_server(error).await,
+            Transaction::None if is_in_pipeline => return self.fail_on_server(error).await,
             Transaction::Promised { .. } => self.transaction = Transaction::Void,
             _ => {}
         }
@@ -61,6 +59,15 @@ impl Session {
             self.release().await;
         }
         self.complete(&error).await
+    }
+
+    async fn fail_on_server(&mut self, error: Bytes) -> Result<(), Trouble> {
+        message::query(&mut self.exchange.out, REFUSED_SQL);
+        self.exchange.replies.expect(Expected::Refusal(error));
+        self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
+        let mut heard = self.relay().await?;
+        heard.failed = true;
+        self.settle(&heard).await
     }
 }
 
