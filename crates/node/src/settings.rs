@@ -117,6 +117,18 @@ impl Settings {
         }
         sql
     }
+
+    /// The statements that make what `before` lacks.
+    #[must_use]
+    pub fn beyond(&self, before: &Settings) -> Vec<u8> {
+        let mut sql = Vec::new();
+        for (name, setting) in &self.entries {
+            if before.entries.get(name) != Some(setting) {
+                append(&mut sql, name, setting);
+            }
+        }
+        sql
+    }
 }
 
 /// Settings that RESET ALL leaves alone, in the order in which they must be made.

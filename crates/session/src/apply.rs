@@ -104,6 +104,23 @@ impl Session {
         Ok("DISCARD ALL")
     }
 
+    /// After a RESET within a transaction, its connection gets what the startup packet says, which
+    /// it does not know. A rollback takes that back with the RESET.
+    pub(crate) async fn restore_startup(&mut self) -> Result<(), Trouble> {
+        if self.is_failed_on_server() {
+            return Ok(());
+        }
+        let Some(bare) = self.batch.bare_settings.take() else { return Ok(()) };
+        let missing = self.settings.current().beyond(&bare);
+        if let (false, Some(link)) = (missing.is_empty(), &mut self.links.current) {
+            let restored = link.lease.connection().simple(&missing).await;
+            restored.map_err(Trouble::in_transaction)?;
+            self.transaction.remember(&missing);
+            self.tell_parameters();
+        }
+        Ok(())
+    }
+
     /// Within a transaction, names must be looked up where the server looks for them.
     pub(crate) async fn probe_search_path(&mut self) -> Result<(), Trouble> {
         if !self.batch.probes || self.is_failed_on_server() {

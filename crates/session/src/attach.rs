@@ -128,18 +128,26 @@ impl Session {
         if server.sequences_of != Some(client) {
             server.sequences_of = None;
         }
-        if !self.told.is_same(&server.reported) && !self.told.unify(&mut server.reported) {
-            let mut news = BytesMut::new();
-            for (name, value) in self.told.changes_to(&server.reported) {
-                message::parameter_status(&mut news, name, value);
-            }
-            if !news.is_empty() {
-                self.exchange.replies.expect(Expected::Answer(news.freeze()));
-            }
-            self.told = server.reported.clone();
-        }
         self.links.current = Some(link);
+        self.tell_parameters();
         Ok(())
+    }
+
+    /// What the current link's parameters are, as far as the client knows others.
+    pub(crate) fn tell_parameters(&mut self) {
+        let Some(link) = &mut self.links.current else { return };
+        let reported = &mut link.lease.connection().reported;
+        if self.told.is_same(reported) || self.told.unify(reported) {
+            return;
+        }
+        let mut news = BytesMut::new();
+        for (name, value) in self.told.changes_to(reported) {
+            message::parameter_status(&mut news, name, value);
+        }
+        if !news.is_empty() {
+            self.exchange.replies.expect(Expected::Answer(news.freeze()));
+        }
+        self.told = reported.clone();
     }
 
     pub(crate) fn pool(&mut self, node: NodeId) -> Result<Arc<Pool>, NodeError> {
@@ -208,6 +216,7 @@ impl Session {
         self.transaction.note(status);
         if !matches!(self.transaction, Transaction::None) {
             self.handle().enter(Phase::InTransaction);
+            self.restore_startup().await?;
             return self.probe_search_path().await;
         }
         self.drop_definitions();
