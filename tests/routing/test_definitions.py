@@ -109,7 +109,6 @@ def test_rollback_leaves_nothing(pair: Pair, defining: psycopg.Connection, exten
         ("SAVEPOINT s", "0A000"),
         ("COMMIT AND CHAIN", "0A000"),
         ("PREPARE TRANSACTION 'mine'", "0A000"),
-        ("SELECT 1; COMMIT", "0A000"),
         ("SELECT 1; PREPARE TRANSACTION 'mine'", "0A000"),
         ("COPY made TO STDOUT", "0A000"),
     ],
@@ -120,7 +119,7 @@ def test_what_fails_undoes_all(pair: Pair, defining: psycopg.Connection, failing
         assert refused(defining, failing) == state
         assert refused(defining, "SELECT 1") == "25P02"
         assert refused(defining, "CREATE TYPE made_mood AS ENUM ()") == "25P02"
-        assert refused(defining, "ROLLBACK; BEGIN") != ""
+        assert refused(defining, "SELECT 1; SELECT 2") == "25P02"
         answer = ask(defining, ending, extended=False)
         assert (answer.state, answer.tag) == ("", "ROLLBACK")
         assert_nothing_is_left(pair)
@@ -275,6 +274,17 @@ def test_query_string_defines_all_or_nothing(pair: Pair, defining: psycopg.Conne
     assert refused(defining, f"{IN_ONE_STRING}; {failing}") == state
     assert defining.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     assert_nothing_is_left(pair)
+
+
+def test_query_string_ends_a_block_that_has_defined(pair: Pair, defining: psycopg.Connection) -> None:
+    run(defining, *BEGUN)
+    assert refused(defining, "SELECT 1 / 0") == "22012"
+    run(defining, "ROLLBACK; BEGIN; SELECT 1")
+    assert counts(pair, OBJECTS) == [0, 0, 0]
+    run(defining, "COMMIT", *BEGUN, "SELECT 1; COMMIT; SELECT 2")
+    assert defining.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert counts(pair, TYPES) == [1, 1, 1]
+    wait_until_nothing_is_prepared(pair)
 
 
 def test_query_string_in_a_block_is_part_of_it(pair: Pair, defining: psycopg.Connection) -> None:

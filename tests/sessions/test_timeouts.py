@@ -36,6 +36,15 @@ def test_long_statement_is_cancelled_on_the_server(connect: Connect, node: Postg
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_each_statement_of_a_query_string_has_its_own_time(connect: Connect, node: Postgres) -> None:
+    connection = connect()
+    connection.execute("COMMIT; SELECT pg_sleep(0.6); SELECT pg_sleep(0.6); SELECT pg_sleep(0.6)")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("COMMIT; CREATE TABLE undone (a int); SELECT pg_sleep(30) AS too_long_among_others")
+    assert running(node, "too_long_among_others") == 0
+    assert connection.execute("SELECT to_regclass('undone')").fetchone() == (None,)
+
+
 def test_silence_in_a_transaction_ends_it(connect: Connect, node: Postgres) -> None:
     connection = connect()
     connection.execute("BEGIN")

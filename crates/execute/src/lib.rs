@@ -3,6 +3,7 @@
 mod client;
 pub mod copy;
 pub mod define;
+mod expected;
 mod interrupt;
 mod output;
 mod relay;
@@ -12,9 +13,10 @@ mod spare;
 mod subject;
 
 pub use client::{ClientConnection, ClientLost};
+pub use expected::{Expected, Shown, Token};
 pub use interrupt::{Interrupt, Interrupts};
 pub use output::Output;
 pub use relay::{Relay, RelayError};
-pub use replies::{Event, Expected, Replies, RepliesError, Shown, Token};
+pub use replies::{Event, Replies, RepliesError};
 pub use spare::SpareBuffers;
 pub use subject::Subject;

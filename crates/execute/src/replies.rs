@@ -11,56 +11,13 @@ use herd_wire::frame::{FrameError, HEADER_BYTES, Header};
 use herd_wire::message::TransactionStatus;
 use thiserror::Error;
 
+use crate::expected::{Expected, Shown, Token};
 use crate::output::Output;
 use crate::renumber::{has_numbers, missing, renumber};
 use crate::subject::Subject;
 
 /// A reply other than row data is read whole; an error message longer than this is no error message.
 const WHOLE_FRAME_BYTES_MAX: usize = 64 << 20;
-
-/// Names a message for the one who sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token(pub u32);
-
-/// One entry for each message sent to the server, in order.
-#[derive(Clone, Debug)]
-pub enum Expected {
-    /// A simple query or a function call: everything up to and with ReadyForQuery.
-    Query {
-        token: Option<Token>,
-    },
-    /// One reply (ParseComplete, BindComplete, CloseComplete).
-    Single {
-        tag: u8,
-        hidden: bool,
-        token: Option<Token>,
-    },
-    /// ParameterDescription, then RowDescription or NoData.
-    DescribeStatement,
-    /// RowDescription or NoData.
-    DescribePortal,
-    /// Rows, or a COPY, up to CommandComplete, EmptyQueryResponse or PortalSuspended.
-    Execute {
-        hidden: bool,
-        token: Option<Token>,
-    },
-    Ready {
-        shown: Shown,
-    },
-    /// Not sent to the server: the answer to a message that Herd answers itself.
-    Answer(Bytes),
-    /// A message made to fail, so that the server's transaction fails too; its error is replaced.
-    Refusal(Bytes),
-}
-
-/// What becomes of a ReadyForQuery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    AsItIs,
-    /// With the status of a transaction that the server does not know yet.
-    As(TransactionStatus),
-    No,
-}
 
 /// What the session has to know of what passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +31,8 @@ pub enum Event {
         value: String,
     },
     CopyIn,
+    /// The CommandComplete of one statement of a query string, whole.
+    Completed(Bytes),
     /// A definition has run: what was prepared before may not fit any more.
     Defined(Subject),
     Ready(TransactionStatus),
@@ -246,7 +205,11 @@ impl Replies {
         let body = &input[span.start + HEADER_BYTES..span.end];
         match tag {
             b'D' | b'd' | b'T' | b'H' | b'c' | b't' | b'n' => {}
-            b'N' | b'A' => return Ok(()),
+            b'N' => {
+                self.place_in_string(input, &span, output);
+                return Ok(());
+            }
+            b'A' => return Ok(()),
             b'S' => {
                 output.events.extend(parameter(body));
                 return Ok(());
@@ -276,7 +239,11 @@ impl Replies {
     ) -> Result<(), RepliesError> {
         let unexpected = || RepliesError::Unexpected { tag: tag as char };
         let (finished, hidden, token) = match self.queue.front().ok_or_else(unexpected)? {
-            Expected::Query { .. } => (false, false, None),
+            Expected::Part { .. } if tag == b'C' => {
+                output.events.push(Event::Completed(Bytes::copy_from_slice(&input[span.clone()])));
+                (false, true, None)
+            }
+            Expected::Query { .. } | Expected::Part { .. } => (false, false, None),
             Expected::Single { tag: wanted, hidden, token } if *wanted == tag => {
                 (true, *hidden, *token)
             }
@@ -318,14 +285,27 @@ impl Replies {
             _ => {
                 let body = &input[span.start + HEADER_BYTES..span.end];
                 output.events.push(Event::Error(Bytes::copy_from_slice(body)));
+                self.place_in_string(input, &span, output);
             }
         }
-        if matches!(self.queue.front(), Some(Expected::Query { .. })) {
+        if matches!(self.queue.front(), Some(Expected::Query { .. } | Expected::Part { .. })) {
             self.query_failed = true;
             return Ok(());
         }
         self.skip_to_ready(output);
         Ok(())
+    }
+
+    /// An error or a notice about one statement of a query string tells where in the string.
+    fn place_in_string(&self, input: &[u8], span: &std::ops::Range<usize>, output: &mut Output) {
+        let Some(Expected::Part { characters_before }) = self.queue.front() else { return };
+        let body = &input[span.start + HEADER_BYTES..span.end];
+        if let Some(moved) = herd_wire::error::moved(body, *characters_before) {
+            output.cut(input, span.start, span.end);
+            herd_wire::message::frame(&mut output.edited, input[span.start], |out| {
+                out.extend_from_slice(&moved);
+            });
+        }
     }
 
     /// After an error the server skips to the next Sync; a simple query is skipped as well.
@@ -336,6 +316,11 @@ impl Replies {
                 Expected::Query { token } => {
                     output.events.extend(token.map(Event::Lost));
                     self.queue[0] = Expected::Ready { shown: Shown::AsItIs };
+                    self.owes_sync = true;
+                    return;
+                }
+                Expected::Part { .. } => {
+                    self.queue[0] = Expected::Ready { shown: Shown::No };
                     self.owes_sync = true;
                     return;
                 }
@@ -365,6 +350,10 @@ impl Replies {
             Some(Expected::Query { token }) => {
                 let failed = std::mem::take(&mut self.query_failed);
                 output.events.extend(token.map(if failed { Event::Lost } else { Event::Done }));
+            }
+            Some(Expected::Part { .. }) => {
+                self.query_failed = false;
+                output.cut(input, span.start, span.end);
             }
             Some(Expected::Ready { shown: Shown::AsItIs }) => {}
             Some(Expected::Ready { shown: Shown::As(shown) }) => {

@@ -171,6 +171,17 @@ impl ServerConnection {
         self.read_answer().await
     }
 
+    /// Asks for a text to be prepared, without a name and without using it.
+    ///
+    /// Not cancel-safe: a connection left in the middle must be dropped.
+    pub async fn parse(&mut self, sql: &[u8]) -> Result<(), NodeError> {
+        let mut out = BytesMut::new();
+        message::parse(&mut out, b"", sql, &[]);
+        out.extend_from_slice(&message::SYNC);
+        self.stream.write_all(&out).await.map_err(|source| self.lost(source))?;
+        self.read_answer().await.map(drop)
+    }
+
     /// Brings the connection to `wanted`, one round trip if it is not there already.
     pub async fn restore(&mut self, wanted: &Arc<Settings>) -> Result<(), NodeError> {
         if Arc::ptr_eq(&self.applied, wanted) {

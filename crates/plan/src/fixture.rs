@@ -10,7 +10,7 @@ use herd_catalog::{
 };
 use herd_types::{ClientError, NodeId};
 
-use crate::{Action, Context, Plan, Planner, Prepare, PreparedCommand, Query, Understood};
+use crate::{Action, Context, Plan, Planner, Prepare, PreparedCommand, Query, Unclear, Understood};
 
 pub(crate) fn catalog() -> Arc<Catalog> {
     let empty = Catalog::new(NodeId(1), (1..=3).map(node));
@@ -38,7 +38,8 @@ pub(crate) fn describe(sql: &str) -> String {
                 writeln!(text, "{sql}").unwrap();
                 let meaning = match part.understood {
                     Ok(understood) => understanding(sql, &understood),
-                    Err(error) => refusal(&error),
+                    Err(Unclear::Depends) => "depends on those before it\n".to_owned(),
+                    Err(Unclear::Refused(error)) => refusal(&error),
                 };
                 write!(text, "  {meaning}").unwrap();
             }

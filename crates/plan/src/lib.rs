@@ -33,7 +33,7 @@ pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
 pub use explain::explain;
-pub use planner::{Context, Part, Planner, Query, Understood};
+pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
 pub use secrets::without_secrets;

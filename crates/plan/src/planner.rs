@@ -34,13 +34,20 @@ pub enum Query {
     Several(Vec<Part>),
 }
 
-/// One statement of several in a query string, understood as if the others were not there. A part
-/// that uses names whose meaning another part may have changed is refused.
+/// One statement of several in a query string, understood as if the others were not there.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub span: Range<usize>,
-    /// A refusal is the part's own: what stands before it runs first, as in PostgreSQL.
-    pub understood: Result<Understood, ClientError>,
+    pub understood: Result<Understood, Unclear>,
+}
+
+/// Why it is not known what a statement among others means.
+#[derive(Clone, Debug)]
+pub enum Unclear {
+    /// Those before it may change what names mean: it can be understood when they have run.
+    Depends,
+    /// The statement's own: those before it run first, as in PostgreSQL.
+    Refused(ClientError),
 }
 
 /// A plan, and the literals that this very text fills into it.
@@ -139,8 +146,11 @@ impl Planner {
         context: &Context<'_>,
     ) -> Part {
         let span = tokens[0].start as usize..tokens[tokens.len() - 1].end as usize;
-        let checked = names.check(sql, tokens, context);
-        let understood = checked.and_then(|()| self.one(&sql[span.clone()], context));
+        let understood = match self.one(&sql[span.clone()], context) {
+            Ok(understood) if names.may_change(&understood.plan) => Err(Unclear::Depends),
+            Err(_) if names.are_changed() => Err(Unclear::Depends),
+            alone => alone.map_err(Unclear::Refused),
+        };
         if let Ok(understood) = &understood {
             names.follow(&understood.plan);
         }

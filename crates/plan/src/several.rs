@@ -1,12 +1,9 @@
 //! What one statement of a query string does to the understanding of those after it.
 //!
 //! All of them are understood before the first one runs. One that changes what names mean makes
-//! that a guess for the others: they are refused as soon as they use a name that matters.
+//! that a guess for the others, which are not understood yet.
 
-use herd_types::ClientError;
-
-use crate::lex::{Token, position};
-use crate::{Action, Context, Plan, SettingCommand, TransactionCommand};
+use crate::{Action, Plan, SettingCommand, TransactionCommand};
 
 /// What is known of the names after the statements so far.
 #[derive(Debug, Default)]
@@ -18,32 +15,14 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Refuses a statement that uses, without a schema, a name of a logical table when the
-    /// search_path is not known any more.
-    pub(crate) fn check(
-        &self,
-        sql: &[u8],
-        tokens: &[Token],
-        context: &Context<'_>,
-    ) -> Result<(), ClientError> {
-        if !self.changed {
-            return Ok(());
-        }
-        let known = |token: &&Token| {
-            let name = token.identifier(sql);
-            name.is_some_and(|name| context.catalog.knows_name(&name))
-        };
-        match tokens.iter().find(known) {
-            None => Ok(()),
-            Some(token) => {
-                let name = String::from_utf8_lossy(token.text(sql)).into_owned();
-                let message = format!("which table {name} is depends on another statement");
-                Err(ClientError::unsupported(message)
-                    .with_detail("search_path may change within the same query string.")
-                    .with_hint("Send the statements one by one.")
-                    .at(position(sql, token.start as usize)))
-            }
-        }
+    /// Whether a statement that is understood as `plan` may mean something else when its turn comes.
+    pub(crate) fn may_change(&self, plan: &Plan) -> bool {
+        self.changed && !matches!(plan.action, Action::Setting(_) | Action::Transaction(_))
+    }
+
+    /// Whether nothing is known for sure any more.
+    pub(crate) fn are_changed(&self) -> bool {
+        self.changed
     }
 
     /// Takes note of what a statement may do to names.

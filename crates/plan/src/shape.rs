@@ -266,6 +266,12 @@ pub enum PinReason {
 }
 
 impl PinReason {
+    /// Whether a transaction that has made it and fails leaves it behind.
+    #[must_use]
+    pub fn outlives_rollback(self) -> bool {
+        matches!(self, PinReason::AdvisoryLock | PinReason::LoadedLibrary)
+    }
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

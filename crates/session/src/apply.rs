@@ -21,6 +21,17 @@ impl Session {
         self.apply_with(plan, sql, custom);
     }
 
+    /// A statement that failed has left what no rollback takes back.
+    pub(crate) fn apply_failed(&mut self, plan: &Plan) {
+        if let Some(reason) = plan.effects.pin
+            && reason.outlives_rollback()
+            && let Some(link) = &mut self.links.current
+        {
+            link.pin(reason);
+            self.show_pins();
+        }
+    }
+
     /// The same for a statement with parameters, which may be the names of settings.
     pub(crate) fn apply_with(&mut self, plan: &Plan, sql: &[u8], custom: CustomSettings) {
         if let Some(reason) = plan.effects.pin

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use herd_config::PoolMode;
 use herd_execute::Expected;
 use herd_node::{NodeError, Pool, Settings};
-use herd_plan::{PinReason, Place, Plan};
+use herd_plan::{PinReason, Place};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 
@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// Home; while it is down, another that answers.
-    fn any_node(&self) -> NodeId {
+    pub(crate) fn any_node(&self) -> NodeId {
         let gateway = &self.worker.gateway;
         let answers =
             |node: NodeId| gateway.node_states.of(node).is_none_or(|state| state.error.is_none());
@@ -86,10 +86,14 @@ impl Session {
 
     /// The same for a statement that may ask what `nextval` gave in its session: what it gave to
     /// other clients on the same connection is forgotten first.
-    pub(crate) async fn attach_for(&mut self, node: NodeId, plan: &Plan) -> Result<(), Trouble> {
+    pub(crate) async fn attach_for(
+        &mut self,
+        node: NodeId,
+        uses_sequences: bool,
+    ) -> Result<(), Trouble> {
         let was_attached = self.links.current.is_some();
         self.attach_placed(node).await?;
-        if plan.effects.uses_sequences && !was_attached {
+        if uses_sequences && !was_attached {
             self.own_sequences().await?;
         }
         Ok(())
@@ -106,7 +110,7 @@ impl Session {
         Ok(())
     }
 
-    async fn lease(&mut self, node: NodeId) -> Result<(), Trouble> {
+    pub(crate) async fn lease(&mut self, node: NodeId) -> Result<(), Trouble> {
         let mut link = match self.links.take_kept(node) {
             Some(link) => link,
             None => {

@@ -11,7 +11,7 @@ use herd_catalog::Catalog;
 use herd_execute::Subject;
 use herd_execute::define::{Block, Completed};
 use herd_plan::ddl::Draft;
-use herd_plan::{Action, Part, TransactionCommand, Understood};
+use herd_plan::{Action, TransactionCommand, Understood};
 use herd_types::{ClientError, SqlState};
 use herd_wire::message::TransactionStatus;
 
@@ -19,7 +19,6 @@ use crate::define::{ClientNode, Defined, Returned, answer_of, trouble};
 use crate::exchange::Heard;
 use crate::link::Link;
 use crate::session::Session;
-use crate::several::not_among_others;
 use crate::simple::aborted;
 use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
@@ -215,28 +214,6 @@ impl Session {
             Action::Transaction(command) => self.ends_definitions(command),
             _ => false,
         })
-    }
-
-    /// The same for a query string of several statements.
-    pub(crate) fn check_parts_keep_block(
-        &self,
-        sql: &[u8],
-        parts: &[Part],
-    ) -> Result<(), ClientError> {
-        if self.defining.is_none() {
-            return Ok(());
-        }
-        if self.transaction.status() == TransactionStatus::Failed {
-            return Err(aborted());
-        }
-        for part in parts {
-            let understood = part.understood.as_ref().map_err(Clone::clone)?;
-            if matches!(understood.plan.action, Action::Transaction(_)) {
-                return Err(not_among_others("a transaction command after a definition"));
-            }
-            self.check_keeps_block(understood, &sql[part.span.clone()])?;
-        }
-        Ok(())
     }
 }
 

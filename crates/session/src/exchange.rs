@@ -1,7 +1,7 @@
 //! What is said between the client and its current link, and what was heard of it.
 
-use bytes::BytesMut;
-use herd_execute::{Event, Output, Replies, Subject};
+use bytes::{Bytes, BytesMut};
+use herd_execute::{Event, Expected, Output, Replies, Subject};
 use herd_wire::message::TransactionStatus;
 use smallvec::SmallVec;
 
@@ -14,9 +14,30 @@ pub(crate) struct Exchange {
     pub(crate) output: Output,
     /// The client has been told of an error in the exchange that broke.
     pub(crate) told_error: bool,
+    pub(crate) closing: Closing,
+    /// What completes a statement among several, not told to the client yet.
+    pub(crate) completion: BytesMut,
+}
+
+/// How the answer to a simple query ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Closing {
+    /// With ReadyForQuery.
+    #[default]
+    Ready,
+    /// It is one statement of a query string: what completes it is held until that is certain.
+    Held { characters_before: u32 },
 }
 
 impl Exchange {
+    /// A simple query is on its way to the server.
+    pub(crate) fn expect_answer(&mut self) {
+        self.replies.expect(match self.closing {
+            Closing::Ready => Expected::Query { token: None },
+            Closing::Held { characters_before } => Expected::Part { characters_before },
+        });
+    }
+
     /// The server will not answer any more.
     pub(crate) fn abandon(&mut self) {
         *self = Exchange::default();
@@ -30,6 +51,7 @@ pub(crate) struct Heard {
     pub(crate) status: Option<TransactionStatus>,
     pub(crate) failed: bool,
     pub(crate) defined: Option<Subject>,
+    pub(crate) completion: Option<Bytes>,
 }
 
 impl Heard {
@@ -41,6 +63,7 @@ impl Heard {
                 self.events.push(event.clone());
             }
             Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
+            Event::Completed(frame) => self.completion = Some(frame.clone()),
             Event::Defined(subject) => self.defined = Some(*subject),
             Event::CopyIn | Event::Parameter { .. } => {}
         }

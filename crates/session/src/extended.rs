@@ -101,7 +101,9 @@ impl Session {
         }
         let (node, binds) = self.place_bound(&statement, bind)?;
         match &statement.understood {
-            Some(understood) => self.attach_for(node, &understood.plan).await?,
+            Some(understood) => {
+                self.attach_for(node, understood.plan.effects.uses_sequences).await?;
+            }
             None => self.attach(node).await?,
         }
         if binds {

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use herd_catalog::Catalog;
 use herd_execute::Interrupt;
 use herd_execute::copy::{CopyOutcome, CopyTrouble, GatherRun};
-use herd_node::{Lease, NodeError};
+use herd_node::Lease;
 use herd_plan::CopyGather;
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
@@ -110,10 +110,7 @@ impl Session {
     async fn check_read_committed(&mut self) -> Result<(), Trouble> {
         let Some(link) = &mut self.links.current else { return Ok(()) };
         let asked = link.lease.connection().simple(b"SHOW transaction_isolation").await;
-        let (answer, _) = asked.map_err(|error| match error {
-            NodeError::Server(body) => Trouble::Server(body),
-            lost => Trouble::NodeLost(lost),
-        })?;
+        let (answer, _) = asked.map_err(Trouble::in_transaction)?;
         match answer.rows.first().map(Vec::as_slice) {
             Some([Some(level)]) if level == READ_COMMITTED => Ok(()),
             _ => Err(ClientError::unsupported(

@@ -81,11 +81,17 @@ impl Metrics {
     }
 
     pub(crate) fn count<T>(&self, outcome: &Result<T, Trouble>) {
-        match outcome {
-            Err(Trouble::Refused(error)) => {
+        if let Err(trouble) = outcome {
+            self.count_trouble(trouble);
+        }
+    }
+
+    pub(crate) fn count_trouble(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Refused(error) => {
                 self.refused.with_label_values(&[error.sqlstate.as_str()]).inc();
             }
-            Err(Trouble::NodeLost(_)) => self.nodes_lost.inc(),
+            Trouble::NodeLost(_) => self.nodes_lost.inc(),
             _ => {}
         }
     }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use herd_execute::Expected;
 use herd_node::StatementKey;
 use herd_plan::{Action, Arguments, Prepare, PreparedCommand, Understood, Values};
 use herd_types::{ClientError, NodeId};
@@ -97,7 +96,7 @@ impl Session {
         let key = statement.statement.key;
         self.make_room(key);
         message::query(&mut self.exchange.out, &statement.statement.sql);
-        self.exchange.replies.expect(Expected::Query { token: None });
+        self.exchange.expect_answer();
         let heard = self.relay().await?;
         if heard.failed
             && let Some(link) = &mut self.links.current
@@ -122,7 +121,7 @@ impl Session {
         let mut frame = BytesMut::new();
         message::query(&mut frame, &rename(sql, name_span, statement.statement.key));
         self.exchange.out.extend_from_slice(&frame);
-        self.exchange.replies.expect(Expected::Query { token: None });
+        self.exchange.expect_answer();
         let heard = self.relay().await?;
         self.act_on(&heard);
         if let (false, Some(understood)) = (heard.failed, &statement.understood) {

@@ -55,6 +55,8 @@ pub struct ClientHandle {
     phase_since_ms: AtomicU64,
     running: Mutex<Running>,
     cancels_done: Notify,
+    /// Cancel requests so far.
+    cancels: AtomicU64,
     shown: Mutex<Shown>,
 }
 
@@ -148,8 +150,15 @@ impl ClientHandle {
         }
     }
 
+    /// How many cancel requests have come: one that comes between two statements of a query string
+    /// finds nothing that runs.
+    pub fn cancels(&self) -> u64 {
+        self.cancels.load(Ordering::Relaxed)
+    }
+
     /// Cancels what the client runs at this moment, or nothing.
     pub async fn cancel(&self) {
+        self.cancels.fetch_add(1, Ordering::Relaxed);
         let servers = {
             let mut running = self.running.lock();
             if running.servers.is_empty() {
@@ -228,6 +237,7 @@ impl Clients {
             phase_since_ms: AtomicU64::new(0),
             running: Mutex::default(),
             cancels_done: Notify::new(),
+            cancels: AtomicU64::new(0),
             shown: Mutex::default(),
         });
         self.by_process_id.insert(process_id, Arc::clone(&handle));

@@ -246,6 +246,9 @@ impl Session {
             interrupts: &self.registered.handle.interrupts,
         };
         let relayed = relay.run(|event| heard.hear(event)).await;
+        if let Some(completion) = heard.completion.take() {
+            self.exchange.completion.extend_from_slice(&completion);
+        }
         self.exchange.told_error = heard.failed;
         self.registered.handle.interrupts.lower(Interrupt::QueryTimeout);
         if let Some(subject) = heard.defined {

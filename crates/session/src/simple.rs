@@ -1,10 +1,9 @@
 //! The simple query protocol: one text, one answer, one ReadyForQuery.
 
 use bytes::BytesMut;
-use herd_execute::Expected;
 use herd_plan::{
-    Action, NoParameters, Plan, Query, SettingCommand, Target, TransactionCommand, Understood,
-    Values,
+    Action, NoParameters, Place, Plan, Query, SettingCommand, Target, TransactionCommand,
+    Understood, Values,
 };
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::frame::HEADER_BYTES;
@@ -12,6 +11,7 @@ use herd_wire::message::{self, TransactionStatus};
 
 use crate::batch::Conclusion;
 use crate::define::Defined;
+use crate::exchange::Closing;
 use crate::inline;
 use crate::local::{describe_action, has_rows};
 use crate::session::{Session, query_text};
@@ -58,11 +58,11 @@ impl Session {
         match query {
             Query::Empty => self.complete(&message::EMPTY_QUERY).await,
             Query::One(understood) => self.answer_statement(frame, sql, &understood).await,
-            Query::Several(parts) => Box::pin(self.answer_several(frame, sql, parts)).await,
+            Query::Several(parts) => Box::pin(self.answer_several(frame, sql, &parts)).await,
         }
     }
 
-    async fn answer_statement(
+    pub(crate) async fn answer_statement(
         &mut self,
         frame: &[u8],
         sql: &[u8],
@@ -140,9 +140,18 @@ impl Session {
         sql: &[u8],
         understood: &Understood,
     ) -> Result<(NodeId, bool), ClientError> {
-        let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        let place = target.place(&self.catalog(), &values)?;
+        let place = self.place_of(target, sql, understood)?;
         Ok((self.node_of(place), place.binds()))
+    }
+
+    pub(crate) fn place_of(
+        &self,
+        target: &Target,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<Place, ClientError> {
+        let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
+        target.place(&self.catalog(), &values)
     }
 
     /// Sends a simple query to a node as it is and passes on the answer.
@@ -154,14 +163,16 @@ impl Session {
         plan: &Plan,
         sql: &[u8],
     ) -> Result<(), Trouble> {
-        self.attach_for(node, plan).await?;
+        self.attach_for(node, plan.effects.uses_sequences).await?;
         if binds {
             self.transaction.bind();
         }
         self.exchange.out.extend_from_slice(frame);
-        self.exchange.replies.expect(Expected::Query { token: None });
+        self.exchange.expect_answer();
         let heard = self.relay().await?;
-        if !heard.failed {
+        if heard.failed {
+            self.apply_failed(plan);
+        } else {
             self.apply(plan, sql);
         }
         self.settle(&heard).await
@@ -170,7 +181,7 @@ impl Session {
     /// To the node where the transaction is, without a thought.
     pub(crate) async fn forward_here(&mut self, frame: &[u8]) -> Result<(), Trouble> {
         self.exchange.out.extend_from_slice(frame);
-        self.exchange.replies.expect(Expected::Query { token: None });
+        self.exchange.expect_answer();
         let heard = self.relay().await?;
         self.settle(&heard).await
     }
@@ -258,6 +269,10 @@ impl Session {
     /// An answer of Herd's own to a simple query.
     pub(crate) async fn complete(&mut self, answer: &[u8]) -> Result<(), Trouble> {
         self.answer_alone().await?;
+        if let Closing::Held { .. } = self.exchange.closing {
+            self.exchange.completion.extend_from_slice(answer);
+            return Ok(());
+        }
         let mut out = BytesMut::from(answer);
         message::ready(&mut out, self.transaction.status());
         self.write(&out).await.map_err(Trouble::End)

@@ -30,6 +30,28 @@ pub enum Ending {
     Fatal(ClientError),
 }
 
+impl Trouble {
+    /// An error on a connection in a transaction: if that is broken, the transaction is lost.
+    pub(crate) fn in_transaction(error: NodeError) -> Trouble {
+        match error {
+            NodeError::Server(body) => Trouble::Server(body),
+            lost => Trouble::NodeLost(lost),
+        }
+    }
+
+    /// The same for a statement with so many characters in front of it.
+    pub(crate) fn moved(self, characters: u32) -> Trouble {
+        match self {
+            Trouble::Refused(error) => Trouble::Refused(error.moved(characters)),
+            Trouble::Server(body) => {
+                let moved = herd_wire::error::moved(&body, characters);
+                Trouble::Server(moved.map_or(body, Bytes::from))
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<ClientError> for Trouble {
     fn from(error: ClientError) -> Trouble {
         Trouble::Refused(error)

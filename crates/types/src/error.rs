@@ -72,6 +72,13 @@ impl ClientError {
         self.position = Some(position);
         self
     }
+
+    /// The same error in a longer text: its position is so many characters further on.
+    #[must_use]
+    pub fn moved(mut self, characters: u32) -> ClientError {
+        self.position = self.position.map(|position| position.saturating_add(characters));
+        self
+    }
 }
 
 impl fmt::Display for ClientError {

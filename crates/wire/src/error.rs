@@ -83,6 +83,24 @@ pub fn field(body: &[u8], tag: u8) -> Option<&[u8]> {
     fields(body).ok()?.into_iter().find_map(|(found, value)| (found == tag).then_some(value))
 }
 
+/// The body with its position so many characters further on; `None` where it has none.
+#[must_use]
+pub fn moved(body: &[u8], characters: u32) -> Option<Vec<u8>> {
+    let position = std::str::from_utf8(field(body, b'P')?).ok()?.parse::<u32>().ok()?;
+    let mut out = Vec::with_capacity(body.len() + 8);
+    for (tag, value) in fields(body).ok()? {
+        out.push(tag);
+        if tag == b'P' {
+            out.extend_from_slice(position.saturating_add(characters).to_string().as_bytes());
+        } else {
+            out.extend_from_slice(value);
+        }
+        out.push(0);
+    }
+    out.push(0);
+    Some(out)
+}
+
 /// An error of a node: what Herd must know of it, and its body as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerError {
@@ -171,6 +189,14 @@ mod tests {
         assert_eq!(read.severity, Some(Severity::Error));
         assert_eq!(read.sqlstate, SqlState::SYNTAX_ERROR);
         assert_eq!(read.message, "no");
+    }
+
+    #[test]
+    fn a_position_moves_and_everything_else_stays() {
+        let body = b"SERROR\0P12\0p3\0Rparse\0\0";
+        assert_eq!(moved(body, 90).expect("it has one"), b"SERROR\0P102\0p3\0Rparse\0\0");
+        assert_eq!(moved(b"SERROR\0p3\0\0", 90), None);
+        assert_eq!(moved(b"P1x\0\0", 90), None);
     }
 
     #[test]

@@ -257,3 +257,43 @@ fn a_walk_stops_at_a_type_that_is_not_known_and_goes_on_when_it_was_learnt() {
     assert_eq!(told[15..19], 705u32.to_be_bytes());
     assert_eq!(told[25..], input[25..]);
 }
+
+#[test]
+fn a_statement_of_a_query_string_ends_unseen_and_hands_over_its_completion() {
+    let input = [frame(b'D', b"row"), complete("SELECT 1"), ready(b'T')].concat();
+    for piece in [1, 7, input.len()] {
+        let mut replies = Replies::default();
+        replies.expect(Expected::Part { characters_before: 9 });
+        let (told, events) = walk_in_pieces(&mut replies, &input, piece).unwrap();
+        assert_eq!(told, frame(b'D', b"row"));
+        let completed = Event::Completed(Bytes::from(complete("SELECT 1")));
+        assert_eq!(events, [completed, Event::Ready(TransactionStatus::InBlock)]);
+        assert!(replies.is_empty());
+    }
+}
+
+#[test]
+fn errors_of_a_statement_tell_where_in_the_query_string() {
+    let notice = frame(b'N', b"SWARNING\0P2\0\0");
+    let error = frame(b'E', b"SERROR\0C42601\0P8\0Rr\0\0");
+    let mut replies = Replies::default();
+    replies.expect(Expected::Part { characters_before: 95 });
+    let input = [notice, error, ready(b'E')].concat();
+    let (told, _) = walk_in_pieces(&mut replies, &input, input.len()).unwrap();
+    let notice = frame(b'N', b"SWARNING\0P97\0\0");
+    let error = frame(b'E', b"SERROR\0C42601\0P103\0Rr\0\0");
+    assert_eq!(told, [notice, error].concat());
+}
+
+#[test]
+fn a_hidden_begin_that_fails_takes_the_statement_of_a_query_string_with_it() {
+    let mut replies = Replies::default();
+    replies.expect(hidden(b'2', 1));
+    replies.expect(Expected::Part { characters_before: 0 });
+    let (told, _) = walk_in_pieces(&mut replies, &error(), 1024).unwrap();
+    assert_eq!(told, error());
+    assert!(replies.take_owed_sync());
+    let (told, _) = walk_in_pieces(&mut replies, &ready(b'I'), 1024).unwrap();
+    assert_eq!(told, b"");
+    assert!(replies.is_empty());
+}
