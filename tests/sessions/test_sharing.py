@@ -112,6 +112,15 @@ def test_protocol_statements_follow_their_client(connect: Connect) -> None:
         assert second.pgconn.exec_prepared(b"mine", []).get_value(0, 0) == b"second"
 
 
+def test_execute_that_fails_is_over(connect: Connect) -> None:
+    connection = connect()
+    connection.execute("PREPARE ratio (int) AS SELECT 1 / $1")
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute("EXECUTE ratio(0)")
+        assert connection.execute("EXECUTE ratio(1)").fetchone() == (1,)
+
+
 def test_prepare_and_execute_among_several_statements(connect: Connect) -> None:
     connection = connect()
     cursor = connection.execute("PREPARE among AS SELECT 'a'; EXECUTE among; DEALLOCATE among")

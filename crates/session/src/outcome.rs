@@ -12,8 +12,16 @@ use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 
 impl Session {
-    /// What the replies mean for the session.
+    /// What the replies to messages of a batch mean for the session.
     pub(crate) fn act_on(&mut self, heard: &Heard) {
+        self.note(heard);
+        if heard.failed {
+            self.batch.advance(Stage::Skipping);
+        }
+    }
+
+    /// What has happened, whichever messages brought it about.
+    pub(crate) fn note(&mut self, heard: &Heard) {
         for event in &heard.events {
             match event {
                 Event::Done(token) => {
@@ -28,9 +36,6 @@ impl Session {
                 Event::Error(body) => self.forget_stale_plans(body),
                 _ => {}
             }
-        }
-        if heard.failed {
-            self.batch.advance(Stage::Skipping);
         }
     }
 

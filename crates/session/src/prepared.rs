@@ -123,7 +123,7 @@ impl Session {
         self.exchange.out.extend_from_slice(&frame);
         self.exchange.expect_answer();
         let heard = self.relay().await?;
-        self.act_on(&heard);
+        self.note(&heard);
         if let (false, Some(understood)) = (heard.failed, &statement.understood) {
             self.apply(&understood.plan, &statement.text);
         }
