@@ -76,7 +76,8 @@ pub struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// Sends `out` and relays until every expected reply has come; `on_event` hears what passed.
+    /// Sends `out` and relays until every expected reply has come; `on_event` hears what passes,
+    /// before the client does.
     ///
     /// Not cancel-safe: a server connection left in the middle must be closed.
     pub async fn run(mut self, mut on_event: impl FnMut(&Event)) -> Result<(), RelayError> {
@@ -132,11 +133,6 @@ impl Relay<'_> {
         let numbers = numbers.as_ref().map(|numbers| &***numbers);
         let walked = self.replies.walk(&self.server.read, self.output, numbers);
         let consumed = walked.map_err(|error| RelayError::Node(self.broken(&error)))?;
-        if consumed > 0 {
-            let bytes = self.output.bytes(&self.server.read, consumed);
-            self.client.write(bytes, self.interrupts).await?;
-            self.server.read.advance(consumed);
-        }
         for event in &self.output.events {
             match event {
                 Event::CopyIn => {
@@ -148,6 +144,11 @@ impl Relay<'_> {
                 _ => {}
             }
             on_event(event);
+        }
+        if consumed > 0 {
+            let bytes = self.output.bytes(&self.server.read, consumed);
+            self.client.write(bytes, self.interrupts).await?;
+            self.server.read.advance(consumed);
         }
         self.output.clear();
         if self.replies.take_owed_sync() {

@@ -92,7 +92,12 @@ impl Session {
             | TransactionCommand::Rollback { .. } => return,
             TransactionCommand::Savepoint { name } => self.settings.savepoint(name),
             TransactionCommand::Release { name } => self.settings.release(name),
-            TransactionCommand::RollbackTo { name } => self.settings.roll_back_to(name),
+            TransactionCommand::RollbackTo { name } => {
+                self.settings.roll_back_to(name);
+                if let Some(subject) = self.batch.defined {
+                    self.worker.gateway.note_definition(subject);
+                }
+            }
         }
         self.transaction.remember(sql);
     }

@@ -197,6 +197,7 @@ impl Session {
         };
         let (answer, status) = link.lease.connection().simple(sql).await?;
         if let Some(subject) = Subject::of(answer.tag.as_bytes()) {
+            self.batch.defined.get_or_insert(subject);
             self.worker.gateway.note_definition(subject);
         }
         let mut out = BytesMut::new();

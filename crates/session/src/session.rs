@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Buf, BytesMut};
-use herd_execute::{ClientConnection, ClientLost, Interrupt, Output, Relay, Replies};
+use herd_execute::{ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies};
 use herd_node::{Pool, PoolKey, Reported};
 use herd_plan::{Context as PlanContext, Planner, Query};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
 use herd_wire::frame::Header;
-use herd_wire::message;
+use herd_wire::message::{self, TransactionStatus};
 use smallvec::SmallVec;
 
 use crate::batch::Batch;
@@ -245,7 +245,22 @@ impl Session {
             output: &mut self.exchange.output,
             interrupts: &self.registered.handle.interrupts,
         };
-        let relayed = relay.run(|event| heard.hear(event)).await;
+        let gateway = &self.worker.gateway;
+        let defined_before = self.batch.defined;
+        let relayed = relay
+            .run(|event| {
+                heard.hear(event);
+                // Whoever is told of a definition finds it noted.
+                let defined = match event {
+                    Event::Defined(subject) => Some(*subject),
+                    Event::Ready(TransactionStatus::Idle) => heard.defined.or(defined_before),
+                    _ => None,
+                };
+                if let Some(subject) = defined {
+                    gateway.note_definition(subject);
+                }
+            })
+            .await;
         if let Some(completion) = heard.completion.take() {
             self.exchange.completion.extend_from_slice(&completion);
         }
@@ -253,7 +268,9 @@ impl Session {
         self.registered.handle.interrupts.lower(Interrupt::QueryTimeout);
         if let Some(subject) = heard.defined {
             self.batch.defined = Some(subject);
-            self.worker.gateway.note_definition(subject);
+        }
+        if heard.status == Some(TransactionStatus::Idle) {
+            self.batch.defined = None;
         }
         relayed?;
         self.answer_alone().await?;
