@@ -29,6 +29,11 @@ pub enum Expected {
     DescribeStatement,
     /// RowDescription or NoData.
     DescribePortal,
+    /// A description of a statement that Herd has asked for itself; its parameters, once they came.
+    Shape {
+        token: Token,
+        parameters: Bytes,
+    },
     /// Rows, or a COPY, up to CommandComplete, EmptyQueryResponse or PortalSuspended.
     Execute {
         hidden: bool,

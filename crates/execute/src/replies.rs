@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::expected::{Expected, Shown, Token};
 use crate::output::Output;
-use crate::renumber::{has_numbers, missing, renumber};
+use crate::renumber::has_numbers;
 use crate::subject::Subject;
 
 /// A reply other than row data is read whole; an error message longer than this is no error message.
@@ -26,6 +26,12 @@ pub enum Event {
     /// The message with this token failed, or was never looked at because an earlier one failed.
     Lost(Token),
     Error(Bytes),
+    /// The bodies of ParameterDescription and, for a statement that gives rows, RowDescription.
+    Described {
+        token: Token,
+        parameters: Bytes,
+        row: Option<Bytes>,
+    },
     Parameter {
         name: String,
         value: String,
@@ -151,18 +157,10 @@ impl Replies {
             }
             let end = at + header.frame_bytes;
             let numbers = numbers.filter(|_| has_numbers(header.tag));
-            if let Some(numbers) = numbers
-                && self.wanted.is_none()
-                && let Some(wanted) = missing(&input[at..end], numbers)
-            {
-                self.wanted = Some(wanted);
-                break;
-            }
-            self.take(header.tag, input, at..end, output)?;
-            if let Some(numbers) = numbers {
-                self.wanted = None;
-                output.cut(input, at, end);
-                renumber(&input[at..end], numbers, &mut output.edited);
+            match numbers {
+                Some(numbers) if self.lacks(&input[at..end], numbers) => break,
+                Some(numbers) => self.take_numbered(header.tag, input, at..end, numbers, output)?,
+                None => self.take(header.tag, input, at..end, output)?,
             }
             at = end;
             self.insert_answers(input, at, output);
@@ -220,9 +218,7 @@ impl Replies {
                 output.events.push(Event::CopyIn);
                 return Ok(());
             }
-            b'C' => {
-                output.events.extend(Subject::of(body).map(Event::Defined));
-            }
+            b'C' => output.events.extend(Subject::of(body).map(Event::Defined)),
             b'1' | b'2' | b'3' | b'I' | b's' | b'V' => {}
             _ => return Err(RepliesError::Unexpected { tag: tag as char }),
         }
@@ -247,6 +243,7 @@ impl Replies {
             Expected::Single { tag: wanted, hidden, token } if *wanted == tag => {
                 (true, *hidden, *token)
             }
+            Expected::Shape { .. } => return self.hear_shape(tag, input, span, None, output),
             Expected::DescribeStatement if tag == b't' => (false, false, None),
             Expected::DescribeStatement | Expected::DescribePortal
                 if matches!(tag, b'T' | b'n') =>
@@ -382,5 +379,6 @@ fn parameter(body: &[u8]) -> Option<Event> {
     Some(Event::Parameter { name: name.to_owned(), value: value.to_owned() })
 }
 
+mod described;
 #[cfg(test)]
 mod tests;

@@ -166,8 +166,9 @@ impl Session {
     /// Tells the node BEGIN, in front of the statement and in the same packet. As messages of the
     /// extended protocol, so that a BEGIN that fails takes the statement with it.
     fn keep_promise(&mut self, begin: &[u8]) {
-        let statement =
-            self.worker.statements.lock().intern(begin, Origin::Protocol { types: Vec::new() });
+        let made = self.circumstances();
+        let origin = Origin::Protocol { types: Vec::new() };
+        let statement = self.worker.statements.lock().intern(begin, origin, &made);
         self.prepare_hidden(&statement);
         let out = &mut self.exchange.out;
         message::bind_plain(out, b"", statement.key.server_name().as_bytes());

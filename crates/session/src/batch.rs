@@ -8,7 +8,7 @@ use herd_execute::{Subject, Token};
 use herd_node::{Settings, StatementKey};
 use herd_plan::{Action, CustomSettings, Plan, TransactionCommand};
 
-use crate::statements::ClientStatement;
+use crate::statements::{ClientStatement, Statement};
 
 /// How far the batch has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(crate) enum Meaning {
         client_name: Option<Vec<u8>>,
     },
     Executed(Arc<ClientStatement>, CustomSettings),
+    /// A description for Herd itself.
+    Described(Arc<Statement>),
     Past,
 }
 
@@ -61,6 +63,13 @@ pub(crate) enum Meaning {
 pub(crate) struct PendingParse {
     pub(crate) name: Vec<u8>,
     pub(crate) statement: Arc<ClientStatement>,
+}
+
+impl PendingParse {
+    /// Whether `statement` is the same on a server, and nothing has happened meanwhile.
+    pub(crate) fn prepares(&self, statement: &ClientStatement) -> bool {
+        self.statement.statement.key == statement.statement.key && statement.is_confirmed()
+    }
 }
 
 /// A bound statement.
@@ -126,6 +135,11 @@ impl Batch {
     pub(crate) fn take_meaning(&mut self, token: Token) -> Option<Meaning> {
         let meaning = self.meanings.get_mut(usize::try_from(token.0).ok()?)?;
         Some(std::mem::replace(meaning, Meaning::Past))
+    }
+
+    /// Every reply has come.
+    pub(crate) fn forget_meanings(&mut self) {
+        self.meanings.clear();
     }
 
     pub(crate) fn open_portal(&mut self, portal: Portal) {

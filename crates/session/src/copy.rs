@@ -145,7 +145,9 @@ impl Session {
             let shown = herd_execute::Shown::No;
             self.exchange.replies.expect(herd_execute::Expected::Ready { shown });
         }
-        self.relay().await
+        let heard = self.relay().await?;
+        self.note(&heard);
+        Ok(heard)
     }
 }
 

@@ -62,7 +62,9 @@ impl Heard {
                 self.failed = true;
                 self.events.push(event.clone());
             }
-            Event::Done(_) | Event::Lost(_) => self.events.push(event.clone()),
+            Event::Done(_) | Event::Lost(_) | Event::Described { .. } => {
+                self.events.push(event.clone());
+            }
             Event::Completed(frame) => self.completion = Some(frame.clone()),
             Event::Defined(subject) => self.defined = Some(*subject),
             Event::CopyIn | Event::Parameter { .. } => {}

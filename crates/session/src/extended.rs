@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
 use crate::parameters::BoundParameters;
+use crate::recheck::{Readiness, Within};
 use crate::session::Session;
 use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
@@ -86,7 +87,7 @@ impl Session {
     async fn bind_statement(&mut self, bind: &Bind<'_>) -> Result<(), Trouble> {
         let statement = self.current_statement(bind.statement)?;
         if let Some(pending) = &self.batch.pending
-            && pending.statement.statement.key != statement.statement.key
+            && !pending.prepares(&statement)
         {
             self.resolve_pending().await?;
         }
@@ -110,7 +111,10 @@ impl Session {
             self.transaction.bind();
         }
         self.batch.advance(Stage::Engaged);
-        self.announce(&statement);
+        let readiness = self.make_ready(bind.statement, &statement, Within::Batch).await?;
+        if readiness == Readiness::Failed {
+            return Ok(());
+        }
         let name = statement.statement.key.server_name();
         message::bind(&mut self.exchange.out, bind.portal, name.as_bytes(), bind.rest);
         self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
@@ -192,11 +196,18 @@ impl Session {
             self.answer(&answer);
             return Ok(());
         }
-        if self.batch.pending.as_ref().is_some_and(|p| p.name != name) {
+        if let Some(pending) = &self.batch.pending
+            && (pending.name != name || !pending.prepares(&statement))
+        {
             self.resolve_pending().await?;
         }
         self.attach(self.judge(&statement)).await?;
-        self.announce(&statement);
+        if self.make_ready(name, &statement, Within::Batch).await? == Readiness::Failed {
+            return Ok(());
+        }
+        if name.is_empty() && statement.statement.shape.get().is_none() {
+            self.ask_shape(&statement.statement);
+        }
         let name = statement.statement.key.server_name();
         message::describe_statement(&mut self.exchange.out, name.as_bytes());
         self.exchange.replies.expect(Expected::DescribeStatement);

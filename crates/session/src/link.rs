@@ -54,6 +54,11 @@ impl Links {
         Some(self.kept.swap_remove(at))
     }
 
+    #[must_use]
+    pub fn have_pin(&self, reason: PinReason) -> bool {
+        self.kept.iter().chain(&self.current).flat_map(Link::pins).any(|pin| pin == reason)
+    }
+
     /// Why connections are pinned, for SHOW CLIENTS.
     #[must_use]
     pub fn describe_pins(&self) -> String {

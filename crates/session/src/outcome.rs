@@ -1,7 +1,7 @@
 //! What came of the messages of a batch: what ran, what was lost, and how a failure is told.
 
 use bytes::Bytes;
-use herd_execute::{Event, Expected, Token};
+use herd_execute::{Event, Expected, Subject, Token};
 use herd_wire::message;
 
 use crate::batch::{Meaning, Stage};
@@ -34,6 +34,9 @@ impl Session {
                 }
                 Event::Lost(token) => self.forget_parse(*token),
                 Event::Error(body) => self.forget_stale_plans(body),
+                Event::Described { token, parameters, row } => {
+                    self.note_shape(*token, parameters, row.as_deref());
+                }
                 _ => {}
             }
         }
@@ -51,13 +54,11 @@ impl Session {
         }
     }
 
-    /// PostgreSQL refuses to go on with a prepared statement whose result has changed its shape.
-    /// Other connections have prepared it as well: all are replaced as they come back.
+    /// PostgreSQL refuses to go on with a prepared statement whose result has changed its shape: there
+    /// was a definition of which Herd has not heard.
     fn forget_stale_plans(&self, error: &[u8]) {
         if herd_wire::error::field(error, b'R') == Some(b"RevalidateCachedQuery") {
-            for (_, pool) in &self.pools {
-                pool.renew();
-            }
+            self.worker.gateway.note_definition(Subject::Object);
         }
     }
 

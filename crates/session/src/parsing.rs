@@ -11,8 +11,9 @@ use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message;
 
 use crate::batch::Meaning;
+use crate::circumstances::Circumstances;
 use crate::inline;
-use crate::prepared::rename;
+use crate::prepared::{prepared_in_sql, rename};
 use crate::session::Session;
 use crate::statements::{ClientStatement, Origin, Statement};
 use crate::trouble::Trouble;
@@ -30,19 +31,20 @@ impl Session {
             && let Ok(last) = self.statements.get(b"")
             && last.text == sql
             && matches!(&last.statement.origin, Origin::Protocol { types: known } if known == types)
-            && last.made == made
+            && last.statement.made == made
+            && last.is_confirmed()
         {
             return Ok(last);
         }
         let understood = self.understand_one(sql, types)?;
         let origin = Origin::Protocol { types: types.to_vec() };
         let on_server = self.text_on_server(understood.as_ref(), sql);
-        let statement = self.worker.statements.lock().intern(&on_server, origin);
+        let statement = self.worker.statements.lock().intern(&on_server, origin, &made);
         let text = match &on_server {
             Cow::Borrowed(_) => statement.sql.clone(),
             Cow::Owned(_) => Bytes::copy_from_slice(sql),
         };
-        Ok(Arc::new(ClientStatement { statement, understood, text, made }))
+        Ok(ClientStatement::new(statement, understood, text))
     }
 
     /// What the server is given to parse: Herd's own relations as they are at this moment.
@@ -95,24 +97,53 @@ impl Session {
     ) -> Result<Arc<ClientStatement>, ClientError> {
         let known = self.statements.get(name)?;
         let made = self.circumstances();
-        if known.made == made && !known.has_inlined_rows() {
+        if known.statement.made == made && !known.has_fleeting_text() {
             return Ok(known);
         }
-        let understood = self.understand_one(&known.text, known.statement.origin.types())?;
-        let understood = match &known.statement.origin {
-            Origin::Protocol { .. } => understood,
-            Origin::Sql { .. } => understood.map(body_of_prepare),
-        };
-        let text = known.text.clone();
-        let statement = match self.text_on_server(understood.as_ref(), &text) {
-            Cow::Borrowed(_) => Arc::clone(&known.statement),
-            Cow::Owned(sql) => {
-                self.worker.statements.lock().intern(&sql, known.statement.origin.clone())
-            }
-        };
-        let renewed = Arc::new(ClientStatement { statement, understood, text, made });
+        let renewed = Arc::new(self.renew(&known, &made)?);
         self.statements.replace(name, Arc::clone(&renewed));
         Ok(renewed)
+    }
+
+    /// The same statement, understood anew; on servers it is another one.
+    fn renew(
+        &mut self,
+        known: &ClientStatement,
+        made: &Arc<Circumstances>,
+    ) -> Result<ClientStatement, ClientError> {
+        let ClientStatement { first, text, .. } = known;
+        let origin = first.origin_with_types();
+        let understood = self.understand_one(text, origin.types())?;
+        let (statement, understood) = match (&origin, understood) {
+            (Origin::Protocol { .. }, understood) => {
+                self.renew_executed(understood.as_ref())?;
+                let sql = self.text_on_server(understood.as_ref(), text);
+                let statement = self.worker.statements.lock().intern(&sql, origin, made);
+                (statement, understood)
+            }
+            (Origin::Sql { .. }, Some(Understood { plan, slots })) => match &plan.action {
+                Action::Prepared(PreparedCommand::Prepare(prepare)) => {
+                    let statement = prepared_in_sql(prepare, text, Arc::clone(made));
+                    (statement, Some(Understood { plan: Arc::clone(&prepare.body), slots }))
+                }
+                _ => (Arc::clone(&known.statement), Some(Understood { plan, slots })),
+            },
+            (Origin::Sql { .. }, None) => (Arc::clone(&known.statement), None),
+        };
+        let (first, text) = (Arc::clone(first), text.clone());
+        Ok(ClientStatement { statement, first, understood, text })
+    }
+
+    /// What an EXECUTE names must be current too, for the text that names it.
+    fn renew_executed(&mut self, understood: Option<&Understood>) -> Result<(), ClientError> {
+        if let Some(Action::Prepared(PreparedCommand::Execute { name, .. })) =
+            understood.map(|understood| &understood.plan.action)
+            && let Ok(executed) = self.statements.get(name.as_bytes())
+            && executed.executes().is_none()
+        {
+            self.current_statement(name.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Prepares the statement on the current link, and says so to the client if it is waiting to
@@ -127,10 +158,12 @@ impl Session {
         match self.batch.pending.take() {
             None => self.prepare_hidden(&statement.statement),
             Some(pending) => {
-                if self.is_prepared_here(&statement.statement) {
-                    self.answer(&message::PARSE_COMPLETE);
-                } else {
-                    self.send_parse(&statement.statement, Some(pending.name));
+                if !self.is_prepared_here(&statement.statement) {
+                    return self.send_parse(&statement.statement, Some(pending.name));
+                }
+                self.answer(&message::PARSE_COMPLETE);
+                if !pending.name.is_empty() && statement.statement.shape.get().is_none() {
+                    self.ask_shape(&statement.statement);
                 }
             }
         }
@@ -170,7 +203,7 @@ impl Session {
     }
 
     /// Makes sure that the current link has the statement, unseen by the client.
-    pub(crate) fn prepare_hidden(&mut self, statement: &Statement) {
+    pub(crate) fn prepare_hidden(&mut self, statement: &Arc<Statement>) {
         if !self.is_prepared_here(statement) {
             self.send_parse(statement, None);
         }
@@ -187,7 +220,10 @@ impl Session {
         }
     }
 
-    fn send_parse(&mut self, statement: &Statement, client_name: Option<Vec<u8>>) {
+    /// The server describes to Herd what a client can come back to, each time that it is prepared: all
+    /// connections must have it in the same shape.
+    fn send_parse(&mut self, statement: &Arc<Statement>, client_name: Option<Vec<u8>>) {
+        let is_named = client_name.as_ref().is_some_and(|name| !name.is_empty());
         self.make_room(statement.key);
         let out = &mut self.exchange.out;
         let replies = &mut self.exchange.replies;
@@ -203,6 +239,9 @@ impl Session {
                 replies.expect(Expected::Single { tag: b'1', hidden, token });
             }
             Origin::Sql { .. } => self.send_prepare(&statement.sql, hidden, token),
+        }
+        if is_named || statement.shape.get().is_some() {
+            self.ask_shape(statement);
         }
     }
 
@@ -227,15 +266,5 @@ fn numbered_here<'a>(types: &'a [u32], numbering: Option<&Numbering>) -> Cow<'a,
             types.iter().map(|&number| numbers.type_here(number)).collect()
         }
         _ => Cow::Borrowed(types),
-    }
-}
-
-/// A statement prepared in SQL is planned as what stands after AS.
-fn body_of_prepare(understood: Understood) -> Understood {
-    match &understood.plan.action {
-        Action::Prepared(PreparedCommand::Prepare(prepare)) => {
-            Understood { plan: Arc::clone(&prepare.body), slots: understood.slots }
-        }
-        _ => understood,
     }
 }

@@ -5,12 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use herd_execute::{Expected, Shown};
 use herd_node::StatementKey;
 use herd_plan::{Action, Arguments, Prepare, PreparedCommand, Understood, Values};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message;
 
 use crate::batch::{Meaning, Stage};
+use crate::circumstances::Circumstances;
+use crate::exchange::Closing;
+use crate::recheck::{Readiness, Within};
 use crate::session::Session;
 use crate::statements::{ClientStatement, Origin, Statement, next_key};
 use crate::trouble::Trouble;
@@ -41,7 +45,7 @@ impl Session {
     ) -> Result<(), Trouble> {
         let name = prepare.name.as_bytes();
         let statement = self.name_statement(prepare, sql, understood)?;
-        let prepared = self.run_prepare(&statement).await;
+        let prepared = self.run_prepare(name, &statement).await;
         if !matches!(prepared, Ok(true)) {
             self.statements.remove(name);
         }
@@ -62,11 +66,7 @@ impl Session {
             return Err(trouble);
         }
         self.batch.advance(Stage::Engaged);
-        let Statement { key, sql, .. } = &*statement.statement;
-        self.make_room(*key);
-        let client_name = Some(name.to_vec());
-        let token = self.batch.mean(Meaning::Parsed { key: *key, client_name });
-        self.send_prepare(sql, false, Some(token));
+        self.send_shown_prepare(name, &statement.statement);
         Ok(())
     }
 
@@ -77,31 +77,66 @@ impl Session {
         sql: &[u8],
         understood: &Understood,
     ) -> Result<Arc<ClientStatement>, ClientError> {
-        let key = next_key();
-        let sql_on_server = rename(sql, &prepare.name_span, key);
-        let origin = Origin::Sql { types: prepare.parameter_types.clone() };
         let body = Arc::clone(&prepare.body);
-        let statement = Arc::new(ClientStatement {
-            statement: Arc::new(Statement { key, sql: sql_on_server, origin }),
-            understood: Some(Understood { plan: body, slots: understood.slots.clone() }),
-            text: Bytes::copy_from_slice(sql),
-            made: self.circumstances(),
-        });
+        let statement = ClientStatement::new(
+            prepared_in_sql(prepare, sql, self.circumstances()),
+            Some(Understood { plan: body, slots: understood.slots.clone() }),
+            Bytes::copy_from_slice(sql),
+        );
         self.statements.insert(prepare.name.as_bytes(), Arc::clone(&statement))?;
         Ok(statement)
     }
 
-    async fn run_prepare(&mut self, statement: &ClientStatement) -> Result<bool, Trouble> {
+    /// As messages of the extended protocol, so that the server describes the statement in the same
+    /// breath. The client's name for it is given back if that fails.
+    fn send_shown_prepare(&mut self, name: &[u8], statement: &Arc<Statement>) {
+        self.make_room(statement.key);
+        let meaning = Meaning::Parsed { key: statement.key, client_name: Some(name.to_vec()) };
+        let token = self.batch.mean(meaning);
+        self.send_prepare(&statement.sql, false, Some(token));
+        self.ask_shape(statement);
+    }
+
+    async fn run_prepare(
+        &mut self,
+        name: &[u8],
+        statement: &ClientStatement,
+    ) -> Result<bool, Trouble> {
         self.attach(self.judge(statement)).await?;
-        let key = statement.statement.key;
-        self.make_room(key);
-        message::query(&mut self.exchange.out, &statement.statement.sql);
+        if let Closing::Held { .. } = self.exchange.closing {
+            return self.run_prepare_among_others(name, &statement.statement).await;
+        }
+        self.send_shown_prepare(name, &statement.statement);
+        self.exchange.out.extend_from_slice(&message::SYNC);
+        self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
+        let heard = self.relay().await?;
+        self.note(&heard);
+        self.settle(&heard).await?;
+        Ok(!heard.failed)
+    }
+
+    /// As one statement of a query string, whose completion is held back. The server describes what it
+    /// has prepared afterwards.
+    async fn run_prepare_among_others(
+        &mut self,
+        name: &[u8],
+        statement: &Arc<Statement>,
+    ) -> Result<bool, Trouble> {
+        self.make_room(statement.key);
+        message::query(&mut self.exchange.out, &statement.sql);
         self.exchange.expect_answer();
         let heard = self.relay().await?;
-        if heard.failed
-            && let Some(link) = &mut self.links.current
-        {
-            link.lease.connection().prepared.remove(key);
+        if heard.failed {
+            if let Some(link) = &mut self.links.current {
+                link.lease.connection().prepared.remove(statement.key);
+            }
+            self.statements.remove(name);
+        } else {
+            self.ask_shape(statement);
+            self.exchange.out.extend_from_slice(&message::SYNC);
+            self.exchange.replies.expect(Expected::Ready { shown: Shown::No });
+            let described = self.relay().await?;
+            self.note(&described);
         }
         self.settle(&heard).await?;
         Ok(!heard.failed)
@@ -117,7 +152,10 @@ impl Session {
         if binds {
             self.transaction.bind();
         }
-        self.prepare_hidden(&statement.statement);
+        let within = Within::SimpleQuery;
+        if self.make_ready(name.as_bytes(), &statement, within).await? == Readiness::Failed {
+            return Ok(());
+        }
         let mut frame = BytesMut::new();
         message::query(&mut frame, &rename(sql, name_span, statement.statement.key));
         self.exchange.out.extend_from_slice(&frame);
@@ -146,6 +184,17 @@ impl Session {
         let binds = place.binds();
         Ok((self.node_of(place), binds))
     }
+}
+
+/// Under a number of its own: no other PREPARE is the same.
+pub(crate) fn prepared_in_sql(
+    prepare: &Prepare,
+    sql: &[u8],
+    made: Arc<Circumstances>,
+) -> Arc<Statement> {
+    let key = next_key();
+    let origin = Origin::Sql { types: prepare.parameter_types.clone() };
+    Statement::new(key, rename(sql, &prepare.name_span, key), origin, made)
 }
 
 /// The text with the name under which the server knows the statement.

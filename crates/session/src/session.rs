@@ -4,7 +4,6 @@
 //! in `attach`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::{Buf, BytesMut};
 use herd_execute::{ClientConnection, ClientLost, Event, Interrupt, Output, Relay, Replies};
@@ -18,12 +17,13 @@ use smallvec::SmallVec;
 
 use crate::batch::Batch;
 use crate::block::Defining;
+use crate::circumstances::Circumstances;
 use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
 use crate::link::Links;
 use crate::registry::{ClientHandle, Phase, Registered};
 use crate::settings::SessionSettings;
-use crate::statements::{Circumstances, ClientStatements};
+use crate::statements::ClientStatements;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble, protocol_violation};
 
@@ -52,6 +52,7 @@ pub struct Session {
     pub(crate) told: Reported,
     pub(crate) settings: SessionSettings,
     pub(crate) statements: ClientStatements,
+    pub(crate) last_circumstances: Option<Arc<Circumstances>>,
     pub(crate) transaction: Transaction,
     pub(crate) defining: Option<Defining>,
     pub(crate) links: Links,
@@ -74,6 +75,7 @@ impl Session {
             told: login.told,
             settings: login.settings,
             statements: ClientStatements::new(statements_max),
+            last_circumstances: None,
             transaction: Transaction::None,
             defining: None,
             links: Links::default(),
@@ -219,14 +221,6 @@ impl Session {
         Err(ClientError::unsupported(
             "with fragmented tables, such text needs client_encoding UTF8",
         ))
-    }
-
-    pub(crate) fn circumstances(&self) -> Circumstances {
-        Circumstances {
-            catalog_version: self.catalog().version(),
-            definitions: self.worker.gateway.definitions.load(Ordering::Acquire),
-            search_path: self.settings.search_path().clone(),
-        }
     }
 
     /// Sends what is to be sent to the current link and passes on what it answers.

@@ -30,6 +30,7 @@ impl Session {
         if !self.batch.is_empty() {
             self.flush_batch().await?;
         }
+        self.batch.forget_meanings();
         self.handle().show_statement(sql);
         self.worker.gateway.pass_hold().await;
         let timer = self.worker.gateway.metrics.start();

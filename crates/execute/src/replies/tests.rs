@@ -217,6 +217,44 @@ fn definitions_are_noticed() {
     assert_eq!(events, [Event::Ready(TransactionStatus::Idle)]);
 }
 
+fn shape(token: u32) -> Expected {
+    Expected::Shape { token: Token(token), parameters: Bytes::new() }
+}
+
+#[test]
+fn a_description_for_herd_is_heard_and_not_passed_on() {
+    let (parameters, row) = (frame(b't', b"types"), frame(b'T', b"columns"));
+    let (told, events) = walk(
+        &[single(b'1'), shape(1), Expected::DescribeStatement, shape(2), SYNC],
+        &[
+            frame(b'1', b""),
+            parameters.clone(),
+            row.clone(),
+            parameters.clone(),
+            row.clone(),
+            parameters.clone(),
+            frame(b'n', b""),
+            ready(b'I'),
+        ],
+    );
+    assert_eq!(told, [frame(b'1', b""), parameters, row, ready(b'I')].concat());
+    let described = |token, row: Option<&'static [u8]>| Event::Described {
+        token: Token(token),
+        parameters: Bytes::from_static(b"types"),
+        row: row.map(Bytes::from_static),
+    };
+    let ready = Event::Ready(TransactionStatus::Idle);
+    assert_eq!(events, [described(1, Some(b"columns")), described(2, None), ready]);
+}
+
+#[test]
+fn a_description_for_herd_that_fails_is_an_error_for_the_client() {
+    let (told, events) = walk(&[shape(1), execute(2), SYNC], &[error(), ready(b'I')]);
+    assert_eq!(told, [error(), ready(b'I')].concat());
+    assert!(events.contains(&Event::Lost(Token(2))));
+    assert!(!events.iter().any(|event| matches!(event, Event::Described { .. })));
+}
+
 #[test]
 fn what_nobody_asked_for_is_an_error() {
     for input in [frame(b'D', b"row"), ready(b'I'), frame(b'1', b""), frame(b'?', b"")] {
@@ -296,4 +334,20 @@ fn a_hidden_begin_that_fails_takes_the_statement_of_a_query_string_with_it() {
     let (told, _) = walk_in_pieces(&mut replies, &ready(b'I'), 1024).unwrap();
     assert_eq!(told, b"");
     assert!(replies.is_empty());
+}
+
+#[test]
+fn a_description_for_herd_is_in_the_numbers_that_clients_know() {
+    let types = frame(b't', b"\0\x01\0\0\x75\x31");
+    let input = [types, frame(b'n', b""), ready(b'I')].concat();
+    let mut replies = Replies::default();
+    [shape(1), SYNC].into_iter().for_each(|each| replies.expect(each));
+    let mut output = Output::default();
+    let numbers = Numbers::default();
+    assert_eq!(replies.walk(&input, &mut output, Some(&numbers)).expect("in order"), 0);
+    let consumed = replies.walk(&input, &mut output, Some(&numbers)).expect("in order");
+    assert_eq!(output.bytes(&input, consumed), ready(b'I'));
+    let parameters = Bytes::from_static(b"\0\x01\0\0\x02\xc1");
+    let described = Event::Described { token: Token(1), parameters, row: None };
+    assert_eq!(output.events[0], described);
 }
