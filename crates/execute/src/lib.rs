@@ -3,6 +3,7 @@
 mod client;
 pub mod copy;
 pub mod define;
+pub mod exchange;
 mod expected;
 mod interrupt;
 mod output;

@@ -167,7 +167,15 @@ impl ServerConnection {
     pub async fn simple(&mut self, sql: &[u8]) -> Result<(Answer, TransactionStatus), NodeError> {
         let mut out = BytesMut::new();
         message::query(&mut out, sql);
-        self.stream.write_all(&out).await.map_err(|source| self.lost(source))?;
+        self.tell(&out).await
+    }
+
+    /// The same with any messages after which one ReadyForQuery comes.
+    ///
+    /// Not cancel-safe either.
+    pub async fn tell(&mut self, out: &[u8]) -> Result<(Answer, TransactionStatus), NodeError> {
+        self.stream.write_all(out).await.map_err(|source| self.lost(source))?;
+        self.stream.flush().await.map_err(|source| self.lost(source))?;
         self.read_answer().await
     }
 
@@ -178,8 +186,28 @@ impl ServerConnection {
         let mut out = BytesMut::new();
         message::parse(&mut out, b"", sql, &[]);
         out.extend_from_slice(&message::SYNC);
+        self.tell(&out).await.map(drop)
+    }
+
+    /// Begins a COPY FROM STDIN of Herd's own: the server takes data when it returns.
+    ///
+    /// Not cancel-safe either.
+    pub async fn begin_copy(&mut self, sql: &[u8]) -> Result<(), NodeError> {
+        let mut out = BytesMut::new();
+        message::query(&mut out, sql);
         self.stream.write_all(&out).await.map_err(|source| self.lost(source))?;
-        self.read_answer().await.map(drop)
+        self.stream.flush().await.map_err(|source| self.lost(source))?;
+        let mut failure = None;
+        loop {
+            let (tag, body) = self.next_frame().await?;
+            match (tag, failure) {
+                (b'G', _) => return Ok(()),
+                (b'E', None) => failure = Some(body),
+                (b'Z', Some(body)) => return Err(NodeError::Server(body)),
+                (b'Z', None) => return Err(self.broken("COPY has not begun")),
+                (_, before) => failure = before,
+            }
+        }
     }
 
     /// Brings the connection to `wanted`, one round trip if it is not there already.

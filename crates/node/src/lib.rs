@@ -15,7 +15,7 @@ mod prepared;
 mod reported;
 mod settings;
 
-pub use connection::{ServerConnection, ServerIdentity};
+pub use connection::{Answer, ServerConnection, ServerIdentity};
 pub use counts::PoolCounts;
 pub use error::NodeError;
 pub use lease::Lease;

@@ -3,15 +3,37 @@
 use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
-use crate::{Action, Place, Plan, Target, Values};
+use crate::route::node_names;
+use crate::{Action, Brought, Exchange, Forward, Place, Plan, Target, Values};
 
 /// The lines of the answer. A statement that would be refused says why instead of where.
 #[must_use]
 pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Vec<String> {
-    let mut lines = vec![headline(plan, catalog, values)];
+    let exchange = exchange(plan, catalog, values);
+    let mut lines = match exchange {
+        Some(_) => vec![format!("Exchange to home node {}", name(catalog, catalog.home()))],
+        None => vec![headline(plan, catalog, values)],
+    };
     lines.extend(plan.reasons.iter().map(|reason| format!("  reason: {reason}")));
+    for brought in exchange.iter().flat_map(|exchange| &exchange.brought) {
+        lines.extend(brings(brought, sql, catalog, values));
+    }
     lines.push(format!("  sql: {}", String::from_utf8_lossy(sql).trim()));
     lines
+}
+
+/// What is brought together, if no node can answer alone.
+fn exchange<'p>(plan: &'p Plan, catalog: &Catalog, values: &Values<'_>) -> Option<&'p Exchange> {
+    let Action::Forward(Forward { target, exchange: Some(exchange), .. }) = &plan.action else {
+        return None;
+    };
+    target.place(catalog, values).is_err().then_some(exchange)
+}
+
+fn brings(brought: &Brought, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Option<String> {
+    let reading = brought.reading(sql, catalog)?;
+    let nodes = node_names(&brought.nodes(catalog, values), catalog);
+    Some(format!("  brings from {nodes}: {}", String::from_utf8_lossy(&reading.text)))
 }
 
 fn headline(plan: &Plan, catalog: &Catalog, values: &Values<'_>) -> String {

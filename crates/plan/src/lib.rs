@@ -11,6 +11,7 @@ pub mod cursor;
 mod custom_settings;
 pub mod ddl;
 mod effects;
+mod exchange;
 mod explain;
 #[cfg(test)]
 mod fixture;
@@ -32,6 +33,7 @@ mod values;
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
+pub use exchange::{Brought, Exchange, Reading};
 pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;

@@ -207,14 +207,27 @@ pub(crate) fn statement(
     tokens: &[Token],
     context: &Context<'_>,
 ) -> Result<Meaning, ClientError> {
-    match query(sql, tokens, context)? {
+    match whole_query(sql, tokens, context)? {
         Some(meaning) => Ok(meaning),
         None => utility::understand(sql, tokens, context),
     }
 }
 
-/// The meaning of a statement that begins like a query; `None` for all others.
+/// The meaning of a query within another statement, which can only be answered with it.
 pub(crate) fn query(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<Option<Meaning>, ClientError> {
+    let mut meaning = whole_query(sql, tokens, context)?;
+    if let Some(Action::Forward(forward)) = meaning.as_mut().map(|it| &mut it.plan.action) {
+        forward.exchange = None;
+    }
+    Ok(meaning)
+}
+
+/// The meaning of a statement that begins like a query; `None` for all others.
+fn whole_query(
     sql: &[u8],
     tokens: &[Token],
     context: &Context<'_>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use herd_types::NodeId;
 
 use crate::ddl::Draft;
-use crate::{Arguments, CopyGather, CopyIn, Needs};
+use crate::{Arguments, CopyGather, CopyIn, Exchange, Needs};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct Forward {
     pub target: Target,
     /// Names of relations in schema `herd`, to be replaced by their rows.
     pub inline: Vec<Inline>,
+    /// What is to be brought to the home node if no node has all of it.
+    pub exchange: Option<Arc<Exchange>>,
 }
 
 /// COPY … TO STDOUT of a fragmented table on one node: another text goes to the node, its answer to the client.

@@ -178,8 +178,9 @@ impl Session {
         self.exchange.abandon();
         self.batch.forget_link();
         self.drop_definitions();
-        // Dropping the lease closes the connection and frees its place.
+        // Dropping a lease closes the connection and frees its place.
         self.links.current = None;
+        self.aside = None;
         let message = error.to_string();
         if in_the_middle {
             return Err(Ending::Fatal(ClientError::fatal(error.sqlstate(), message)));

@@ -291,6 +291,7 @@ impl Session {
     /// waits in a transaction is rolled back.
     pub(crate) async fn abandon_links(&mut self) {
         self.drop_definitions();
+        self.aside = None;
         if let Some(link) = self.links.current.take() {
             self.handle().runs_nowhere().await;
             if self.exchange.replies.is_empty() && self.exchange.out.is_empty() {

@@ -100,7 +100,21 @@ impl Session {
             self.open_portal(bind, statement, Runs::InHerd);
             return Ok(());
         }
-        let (node, binds) = self.place_bound(&statement, bind)?;
+        let (node, binds) = match self.place_bound(&statement, bind) {
+            Err(Trouble::Refused(refusal)) => {
+                self.check_encoding(bind.rest)?;
+                let plan = statement.understood.as_ref().map(|understood| &understood.plan);
+                let exchange = plan.and_then(|plan| Session::exchange_of(plan)).ok_or(refusal)?;
+                let bound = self.bind_over_brought(exchange, &statement, bind);
+                Box::pin(bound).await?;
+                if self.batch.is_skipping() {
+                    return Ok(());
+                }
+                self.open_portal(bind, Arc::clone(&statement), Runs::OnServer);
+                return Ok(());
+            }
+            placed => placed?,
+        };
         match &statement.understood {
             Some(understood) => {
                 self.attach_for(node, understood.plan.effects.uses_sequences).await?;
@@ -322,7 +336,9 @@ impl Session {
             self.resolve_pending().await?;
         }
         let timer = self.worker.gateway.metrics.start();
-        if self.links.current.is_some() {
+        if self.aside.is_some() {
+            Box::pin(self.sync_aside()).await?;
+        } else if self.links.current.is_some() {
             self.exchange.out.extend_from_slice(&message::SYNC);
             self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
             let relayed = self.relay().await;
@@ -331,13 +347,18 @@ impl Session {
             self.act_on(&heard);
             self.settle(&heard).await?;
         } else {
-            let mut ready = BytesMut::new();
-            message::ready(&mut ready, self.transaction.status());
-            self.answer(&ready);
-            self.relay().await?;
+            self.answer_ready().await?;
         }
         self.batch.end(!matches!(self.transaction, Transaction::None));
         Ok(())
+    }
+
+    /// ReadyForQuery that no server is asked for.
+    pub(crate) async fn answer_ready(&mut self) -> Result<(), Trouble> {
+        let mut ready = BytesMut::new();
+        message::ready(&mut ready, self.transaction.status());
+        self.answer(&ready);
+        self.relay().await.map(drop)
     }
 
     pub(crate) fn answer(&mut self, bytes: &[u8]) {

@@ -20,10 +20,6 @@ use crate::simple::aborted;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
-/// The only isolation level at which each statement sees what is committed when it starts, so that
-/// nodes which the transaction has not touched may be read outside of it.
-const READ_COMMITTED: &[u8] = b"read committed";
-
 impl Session {
     /// Runs it; the CommandComplete for the client is appended to `out`.
     pub(crate) async fn gather(
@@ -60,7 +56,7 @@ impl Session {
     pub(crate) fn check_first_of_its_pipeline(&self) -> Result<(), ClientError> {
         if self.batch.stage == Stage::Engaged && matches!(self.transaction, Transaction::None) {
             return Err(ClientError::unsupported(
-                "COPY from several nodes cannot follow other statements of a pipeline",
+                "what concerns several nodes cannot follow other statements of a pipeline",
             )
             .with_hint("Send Sync before it."));
         }
@@ -82,7 +78,7 @@ impl Session {
         };
         self.attach(here).await?;
         let mut heard = self.send_held_back().await?;
-        self.check_read_committed().await?;
+        self.check_sees_others().await?;
         let elsewhere = nodes.iter().copied().filter(|&node| node != here);
         let leases = self.lease_each(elsewhere).await?;
         self.check_still_placed(catalog)?;
@@ -100,26 +96,11 @@ impl Session {
     }
 
     /// While the session waited for connections, the catalog may have changed.
-    fn check_still_placed(&self, catalog: &Catalog) -> Result<(), Trouble> {
+    pub(crate) fn check_still_placed(&self, catalog: &Catalog) -> Result<(), Trouble> {
         if self.worker.gateway.catalog().version() == catalog.version() {
             return Ok(());
         }
         Err(Trouble::Outdated)
-    }
-
-    async fn check_read_committed(&mut self) -> Result<(), Trouble> {
-        let Some(link) = &mut self.links.current else { return Ok(()) };
-        let asked = link.lease.connection().simple(b"SHOW transaction_isolation").await;
-        let (answer, _) = asked.map_err(Trouble::in_transaction)?;
-        match answer.rows.first().map(Vec::as_slice) {
-            Some([Some(level)]) if level == READ_COMMITTED => Ok(()),
-            _ => Err(ClientError::unsupported(
-                "COPY from several nodes needs a transaction at isolation level READ COMMITTED",
-            )
-            .with_detail("The nodes have no snapshot in common.")
-            .with_hint("Run the COPY by itself, outside of the transaction block.")
-            .into()),
-        }
     }
 
     /// Runs it on `leases`, and on the current link for a node that is not among them.

@@ -8,6 +8,7 @@ mod apply;
 mod attach;
 mod batch;
 mod block;
+mod bring;
 mod circumstances;
 mod conclude;
 mod copy;

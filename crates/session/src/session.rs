@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::batch::Batch;
 use crate::block::Defining;
+use crate::bring::Aside;
 use crate::circumstances::Circumstances;
 use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
@@ -56,6 +57,10 @@ pub struct Session {
     pub(crate) transaction: Transaction,
     pub(crate) defining: Option<Defining>,
     pub(crate) links: Links,
+    /// Herd's own transaction on the current link, around a query of several nodes.
+    pub(crate) aside: Option<Aside>,
+    /// How many temporary tables the session has had made, for their names.
+    pub(crate) brought_tables: u64,
     pub(crate) exchange: Exchange,
     pub(crate) batch: Batch,
     pub(crate) is_admin: bool,
@@ -79,6 +84,8 @@ impl Session {
             transaction: Transaction::None,
             defining: None,
             links: Links::default(),
+            aside: None,
+            brought_tables: 0,
             exchange: Exchange::default(),
             batch: Batch::default(),
             is_admin: login.is_admin,

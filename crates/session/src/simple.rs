@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use herd_plan::{
-    Action, NoParameters, Place, Plan, Query, SettingCommand, Target, TransactionCommand,
+    Action, Forward, NoParameters, Place, Plan, Query, SettingCommand, Target, TransactionCommand,
     Understood, Values,
 };
 use herd_types::{ClientError, NodeId, SqlState};
@@ -29,6 +29,9 @@ impl Session {
         }
         if !self.batch.is_empty() {
             self.flush_batch().await?;
+            if let Err(trouble) = self.end_aside(false).await {
+                return self.conclude(trouble).await;
+            }
         }
         self.batch.forget_meanings();
         self.handle().show_statement(sql);
@@ -76,18 +79,7 @@ impl Session {
             return self.forward_here(frame).await;
         }
         match &plan.action {
-            Action::Forward(forward) if forward.inline.is_empty() => {
-                let (node, binds) = self.place(&forward.target, sql, understood)?;
-                self.forward(node, binds, frame, plan, sql).await
-            }
-            Action::Forward(forward) => {
-                let (node, binds) = self.place(&forward.target, sql, understood)?;
-                let inlined =
-                    inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
-                let mut frame = BytesMut::new();
-                message::query(&mut frame, &inlined);
-                self.forward(node, binds, &frame, plan, sql).await
-            }
+            Action::Forward(forward) => self.answer_forward(forward, frame, sql, understood).await,
             Action::Transaction(command) => {
                 self.transaction_command(command, frame, plan, sql).await
             }
@@ -130,6 +122,32 @@ impl Session {
                 }
                 self.answer_locally(plan, sql, understood, &mut answer)?;
                 self.complete(&answer).await
+            }
+        }
+    }
+
+    async fn answer_forward(
+        &mut self,
+        forward: &Forward,
+        frame: &[u8],
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        let plan = &understood.plan;
+        match self.place(&forward.target, sql, understood) {
+            Ok((node, binds)) if forward.inline.is_empty() => {
+                self.forward(node, binds, frame, plan, sql).await
+            }
+            Ok((node, binds)) => {
+                let inlined =
+                    inline::splice(sql, &forward.inline, &self.worker.gateway, &self.asker());
+                let mut frame = BytesMut::new();
+                message::query(&mut frame, &inlined);
+                self.forward(node, binds, &frame, plan, sql).await
+            }
+            Err(refusal) => {
+                let exchange = Session::exchange_of(plan).ok_or(refusal)?;
+                Box::pin(self.query_over_brought(exchange, sql, understood)).await
             }
         }
     }

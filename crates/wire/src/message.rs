@@ -95,9 +95,25 @@ pub fn bind(out: &mut BytesMut, portal: &[u8], statement: &[u8], rest: &[u8]) {
     });
 }
 
+/// The formats and values of parameters, as a Bind has them.
+pub fn put_parameters(out: &mut BytesMut, parameters: &[(bool, Option<&[u8]>)]) {
+    let count = u16::try_from(parameters.len()).unwrap_or(u16::MAX);
+    out.put_u16(count);
+    parameters.iter().for_each(|(is_binary, _)| out.put_u16(u16::from(*is_binary)));
+    out.put_u16(count);
+    parameters.iter().for_each(|(_, value)| put_value(out, *value));
+}
+
 pub fn describe_statement(out: &mut BytesMut, name: &[u8]) {
     frame(out, b'D', |out| {
         out.put_u8(b'S');
+        put_string(out, name);
+    });
+}
+
+pub fn describe_portal(out: &mut BytesMut, name: &[u8]) {
+    frame(out, b'D', |out| {
+        out.put_u8(b'P');
         put_string(out, name);
     });
 }
@@ -154,16 +170,18 @@ pub fn row_description(out: &mut BytesMut, columns: &[(&str, u32)]) {
 pub fn data_row<'a>(out: &mut BytesMut, values: impl ExactSizeIterator<Item = Option<&'a [u8]>>) {
     frame(out, b'D', |out| {
         out.put_u16(u16::try_from(values.len()).expect("Herd's relations have few columns"));
-        for value in values {
-            match value {
-                None => out.put_i32(-1),
-                Some(bytes) => {
-                    out.put_i32(i32::try_from(bytes.len()).expect("a value is within a frame"));
-                    out.put_slice(bytes);
-                }
-            }
-        }
+        values.for_each(|value| put_value(out, value));
     });
+}
+
+fn put_value(out: &mut BytesMut, value: Option<&[u8]>) {
+    match value {
+        None => out.put_i32(-1),
+        Some(bytes) => {
+            out.put_i32(i32::try_from(bytes.len()).expect("a value is within a frame"));
+            out.put_slice(bytes);
+        }
+    }
 }
 
 /// Reads a message body front to back.
@@ -269,6 +287,8 @@ pub struct Bind<'a> {
     formats: &'a [u8],
     values: &'a [u8],
     pub parameters: u16,
+    /// How many, and each.
+    pub result_formats: &'a [u8],
 }
 
 impl<'a> Bind<'a> {
@@ -287,10 +307,11 @@ impl<'a> Bind<'a> {
         for _ in 0..parameters {
             reader.value()?;
         }
-        let result_formats = usize::from(reader.u16()?);
-        reader.bytes(result_formats * 2)?;
+        let result_formats = reader.rest();
+        let count = usize::from(reader.u16()?);
+        reader.bytes(count * 2)?;
         reader.end()?;
-        Ok(Bind { portal, statement, rest, formats, values, parameters })
+        Ok(Bind { portal, statement, rest, formats, values, parameters, result_formats })
     }
 
     /// Whether it is binary, and the bytes of the `index`-th parameter, from 0.

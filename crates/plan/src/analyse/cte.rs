@@ -230,7 +230,7 @@ impl Analysis<'_> {
     }
 }
 
-fn changes_data(body: &Body) -> bool {
+pub(super) fn changes_data(body: &Body) -> bool {
     match body {
         Body::Insert(_) | Body::Update(_) | Body::Delete(_) | Body::Merge(_) => true,
         Body::Nested(query) => changes_data(&query.body),

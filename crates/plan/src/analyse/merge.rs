@@ -2,8 +2,8 @@
 
 use super::Analysis;
 use super::assigned::{Keys, Stored};
-use super::from::Tree;
 use super::insert::{Target, entry};
+use super::joins::Tree;
 use super::outputs::Outputs;
 use super::query::Env;
 use super::scope::Scope;

@@ -70,10 +70,12 @@ mod assigned;
 mod call;
 mod constant;
 mod cte;
+mod exchange;
 mod facts;
 mod from;
 mod graph;
 mod insert;
+mod joins;
 mod limits;
 mod merge;
 mod needs;
@@ -122,6 +124,9 @@ struct Analysis<'a> {
     /// Keys that are stored.
     assigned: Vec<assigned::Assigned>,
     needs: Vec<Need>,
+    /// Where fragmented tables are read; a place that was looked at twice is there twice.
+    readings: Vec<exchange::Reading>,
+    manner: exchange::Manner,
     /// Conditions on a key that state no fact, by the occurrence they are about.
     notes: HashMap<RelationId, &'static str>,
     /// How often each parameter is written.
@@ -177,6 +182,8 @@ impl<'a> Analysis<'a> {
             occurrences: Vec::new(),
             assigned: Vec::new(),
             needs: Vec::new(),
+            readings: Vec::new(),
+            manner: exchange::Manner::default(),
             notes: HashMap::new(),
             parameters,
             typed_uses: HashMap::new(),

@@ -20,7 +20,7 @@ impl Analysis<'_> {
         needs
     }
 
-    fn need(&self, occurrence: &Occurrence) -> Need {
+    pub(super) fn need(&self, occurrence: &Occurrence) -> Need {
         let Occurrence { relation, table, name } = occurrence;
         let proofs = self.proofs(occurrence);
         if proofs.is_empty() {

@@ -1,7 +1,7 @@
 //! Queries: their bodies, and what they are made of.
 
 use super::Analysis;
-use super::cte::{Ctes, Visible};
+use super::cte::{Ctes, Visible, changes_data};
 use super::graph::{Constant, Meaning, RegionId};
 use super::outputs::{OutputColumn, Outputs};
 use super::scope::Scope;
@@ -55,6 +55,7 @@ impl Analysis<'_> {
                 outputs
             }
         };
+        self.manner.locks |= !query.locks.is_empty();
         if query.limited || !query.locks.is_empty() {
             outputs.seal();
         }
@@ -63,6 +64,7 @@ impl Analysis<'_> {
 
     /// A body that has no ORDER BY and the like of its own.
     pub(super) fn body(&mut self, body: &Body, env: &Env<'_>) -> Outputs {
+        self.manner.changes_data |= changes_data(body);
         match body {
             Body::Select(select) => {
                 let plain = Query {

@@ -23,6 +23,7 @@ impl Analysis<'_> {
         self.place(tree, region, facts);
         self.clauses(select, query, &scope, &here);
         if select.into.is_some() {
+            self.manner.changes_data = true;
             self.home("the table made by SELECT INTO");
         }
         let mut outputs = self.outputs(&select.output, &scope, region);
@@ -36,6 +37,7 @@ impl Analysis<'_> {
             Distinct::On(exprs) => exprs.as_slice(),
             Distinct::No | Distinct::Yes => &[],
         };
+        self.manner.groups |= matches!(select.grouping, Grouping::By(_));
         let grouping = match &select.grouping {
             Grouping::None => &[],
             Grouping::By(exprs) | Grouping::Sets(exprs) => exprs.as_slice(),
@@ -74,6 +76,7 @@ impl Analysis<'_> {
                     outputs.push(column, is_placed);
                 }
                 Output::All => {
+                    self.manner.names_all_columns = true;
                     is_placed &= !scope.reordered;
                     for entry in &scope.entries {
                         is_placed = self.all_of(entry, region, is_placed, &mut outputs);
@@ -83,6 +86,7 @@ impl Analysis<'_> {
                     }
                 }
                 Output::AllOf(path) => {
+                    self.manner.names_all_columns = true;
                     let entry = match &**path {
                         [table] => scope.entry(None, &table.text),
                         [schema, table] => scope.entry(Some(&schema.text), &table.text),
@@ -98,6 +102,7 @@ impl Analysis<'_> {
                     outputs.open |= entry.is_none();
                 }
                 Output::Fields(_) => {
+                    self.manner.names_all_columns = true;
                     is_placed = false;
                     outputs.open = true;
                 }

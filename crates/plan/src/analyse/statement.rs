@@ -18,6 +18,7 @@ pub(super) fn understand(
     context: &Context<'_>,
 ) -> Result<Plan, ClientError> {
     let inline = unfragmented::inlined(sql, tokens);
+    let mut exchange = None;
     let (target, reasons) = if !names_table(sql, tokens, context) {
         unfragmented::target(sql, tokens, context)?
     } else if is_alone(context) {
@@ -32,9 +33,10 @@ pub(super) fn understand(
         analysis.query(&query, &Env { scope: None, ctes: None, region, locked: false });
         let needs = analysis.all_needs();
         let reasons = needs.iter().map(|need| reason(need, context)).collect();
+        exchange = analysis.exchange(&query, tokens, &needs).filter(|_| inline.is_empty());
         (target(needs), reasons)
     };
-    let forward = Forward { target, inline };
+    let forward = Forward { target, inline, exchange };
     Ok(Plan { action: Action::Forward(forward), effects: Effects::default(), reasons })
 }
 

@@ -1,9 +1,9 @@
 //! UPDATE and DELETE: the rows that they change, and where changed keys belong.
 
 use super::Analysis;
-use super::from::Tree;
 use super::graph::RelationId;
 use super::insert::{Target, entry};
+use super::joins::Tree;
 use super::outputs::Outputs;
 use super::query::Env;
 use super::scope::Scope;

@@ -253,7 +253,7 @@ fn copy_in(
 
 fn forward(target: Target, reason: &'static str) -> Plan {
     Plan {
-        action: Action::Forward(Forward { target, inline: Vec::new() }),
+        action: Action::Forward(Forward { target, inline: Vec::new(), exchange: None }),
         effects: Effects::default(),
         reasons: vec![Cow::Borrowed(reason)],
     }

@@ -103,7 +103,7 @@ pub fn read(
     };
     match planned {
         Ok(Outcome::Home) => {
-            let forward = Forward { target: Target::Home, inline: Vec::new() };
+            let forward = Forward { target: Target::Home, inline: Vec::new(), exchange: None };
             return Ok(Some(Action::Forward(forward)));
         }
         Err(Stop::Refused(error)) => return Err(error),

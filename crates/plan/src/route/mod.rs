@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 pub use constant::{KeyConstant, Source};
 pub(crate) use nodes::Nodes;
-pub(crate) use refuse::key_columns;
+pub(crate) use refuse::{key_columns, node_names};
 
 use crate::{Target, Values};
 use constant::Unread;

@@ -125,11 +125,13 @@ impl Session {
     async fn manner_of(&self, understood: &Understood, text: &[u8]) -> Result<Manner, ClientError> {
         Ok(match &understood.plan.action {
             Action::Forward(forward) if forward.inline.is_empty() => {
-                Manner::Together(match self.place_of(&forward.target, text, understood)? {
-                    Place::Neutral => Need::Nothing,
-                    Place::Everywhere => Need::AnyNode,
-                    place => Need::Node(self.node_of(place)),
-                })
+                match self.place_of(&forward.target, text, understood) {
+                    Ok(Place::Neutral) => Manner::Together(Need::Nothing),
+                    Ok(Place::Everywhere) => Manner::Together(Need::AnyNode),
+                    Ok(place) => Manner::Together(Need::Node(self.node_of(place))),
+                    Err(_) if Session::exchange_of(&understood.plan).is_some() => Manner::Alone,
+                    Err(refusal) => return Err(refusal),
+                }
             }
             // The node does not know what they go back to.
             Action::Setting(SettingCommand::Reset { .. } | SettingCommand::ResetAll) => {

@@ -1,0 +1,172 @@
+//! Shape Exchange: what a query needs of fragmented tables is brought to the home node, and the
+//! query runs there, over what was brought in place of the tables.
+//!
+//! PostgreSQL itself answers then, from all rows: whatever the query does with them is right. The
+//! plan tells which columns and rows of which tables are needed, and where the text names them. It
+//! names tokens, not bytes, because texts that differ in their literals only share it.
+
+mod aggregate;
+mod over;
+mod reading;
+mod source;
+
+use std::ops::Range;
+
+use herd_catalog::Catalog;
+use herd_types::{NodeId, TableId};
+
+use crate::Values;
+use crate::route::{Need, Nodes};
+
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub brought: Vec<Brought>,
+    /// How many parameters the query has.
+    pub parameters: usize,
+}
+
+/// A table whose rows are brought together.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// Whether it needs the primary key of the table: grouped by that, rows are single.
+    pub keyed: bool,
+    pub table: TableId,
+    /// The columns that the query may speak of, in the table's order.
+    pub columns: Vec<usize>,
+    mentions: Vec<Mention>,
+    /// What each mention needs of it.
+    needs: Vec<Need>,
+    pub(crate) reduction: Option<Reduction>,
+}
+
+/// A place where the query reads the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Mention {
+    /// The tokens of its name, or of `TABLE name`.
+    pub(crate) tokens: Range<usize>,
+    pub(crate) form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Another name follows.
+    Aliased,
+    /// The columns are named by the table's own name.
+    Plain,
+    /// The command TABLE.
+    Command,
+}
+
+/// How less is brought than all rows, of the table that a query of one table reads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reduction {
+    /// The table as the query calls it.
+    pub(crate) name: Box<str>,
+    /// The tokens of a condition that every row needed satisfies, and that any node can tell.
+    pub(crate) filter: Option<Range<usize>>,
+    pub(crate) rows: Rows,
+}
+
+/// Which of the rows that satisfy the condition.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Rows {
+    #[default]
+    All,
+    /// The first ones in an order, as many as the whole query can need.
+    First(First),
+    /// One for each group: what the query computes of the group's rows is computed of parts.
+    Groups(Groups),
+}
+
+/// Tokens of ORDER BY, LIMIT and OFFSET, their words left out.
+#[derive(Clone, Debug)]
+pub(crate) struct First {
+    pub(crate) order: Option<Range<usize>>,
+    pub(crate) limit: usize,
+    pub(crate) offset: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Groups {
+    /// Columns of the table.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) aggregates: Vec<Aggregate>,
+    /// WHERE and GROUP BY, which have been done when the parts are put together.
+    pub(crate) done: Vec<Range<usize>>,
+    /// The word HAVING, which is a condition on rows then.
+    pub(crate) having: Option<usize>,
+}
+
+/// One call of an aggregate function.
+#[derive(Clone, Debug)]
+pub(crate) struct Aggregate {
+    pub(crate) tokens: Range<usize>,
+    /// What is between its parentheses.
+    pub(crate) argument: Range<usize>,
+    pub(crate) function: Function,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    Count,
+    Min,
+    Max,
+    /// Of smallint or integer, which is a bigint.
+    SumOfIntegers,
+    /// Of bigint or numeric, which is a numeric.
+    Sum,
+    Avg,
+}
+
+/// What a node is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// A query; its parameters are `$1` and so on.
+    pub text: Vec<u8>,
+    /// Which of the statement's parameters those are, counted from 0.
+    pub parameters: Vec<u16>,
+}
+
+impl Brought {
+    pub(crate) fn new(table: TableId, columns: Vec<usize>) -> Brought {
+        Brought {
+            table,
+            columns,
+            mentions: Vec::new(),
+            needs: Vec::new(),
+            reduction: None,
+            keyed: false,
+        }
+    }
+
+    pub(crate) fn is_grouped(&self) -> bool {
+        matches!(&self.reduction, Some(Reduction { rows: Rows::Groups(_), .. }))
+    }
+
+    pub(crate) fn mention(&mut self, mention: Mention) {
+        if self.mentions.iter().all(|known| known.tokens != mention.tokens) {
+            self.mentions.push(mention);
+        }
+    }
+
+    pub(crate) fn need(&mut self, need: Need) {
+        self.needs.push(need);
+    }
+
+    /// The nodes that have rows which count.
+    #[must_use]
+    pub fn nodes(&self, catalog: &Catalog, values: &Values<'_>) -> Vec<NodeId> {
+        let all = || catalog.table(self.table).map_or_else(Vec::new, |it| catalog.nodes_of(it));
+        let found: Result<Vec<Nodes>, _> =
+            self.needs.iter().map(|need| need.nodes(catalog, values)).collect();
+        let Some(found) = found.ok().filter(|found| !found.is_empty()) else { return all() };
+        let mut nodes: Vec<NodeId> =
+            found.iter().flat_map(|nodes| nodes.as_slice().iter().copied()).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The text of a statement, by its tokens.
+
+use std::ops::Range;
+
+use super::Reading;
+use crate::lex::{self, Kind, Token};
+
+/// A text, and the tokens of the one statement in it.
+pub(super) struct Source<'a> {
+    pub(super) sql: &'a [u8],
+    tokens: Vec<Token>,
+}
+
+impl<'a> Source<'a> {
+    /// The tokens are counted as when the statement was understood.
+    pub(super) fn read(sql: &'a [u8]) -> Option<Source<'a>> {
+        let mut tokens = lex::tokens(sql).ok()?;
+        let leading = tokens.iter().take_while(|token| token.kind == Kind::Semicolon).count();
+        tokens.drain(..leading);
+        Some(Source { sql, tokens })
+    }
+
+    pub(super) fn span(&self, tokens: Range<usize>) -> Option<Range<usize>> {
+        match self.tokens.get(tokens)? {
+            [] => Some(0..0),
+            [first, .., last] => Some(first.start as usize..last.end as usize),
+            [only] => Some(only.span()),
+        }
+    }
+
+    /// Where `[AS] name` ends that begins with this token.
+    pub(super) fn end_of_alias(&self, start: usize) -> usize {
+        let says_as = self.tokens.get(start).is_some_and(|token| token.is_word(self.sql, "as"));
+        start + 1 + usize::from(says_as)
+    }
+
+    pub(super) fn text(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
+        self.sql.get(self.span(tokens)?)
+    }
+
+    /// Some of it, with its parameters counted anew.
+    pub(super) fn put(&self, tokens: Range<usize>, reading: &mut Reading) -> Option<()> {
+        self.put_between(self.span(tokens)?, reading)
+    }
+
+    /// The same for what is between two bytes.
+    pub(super) fn put_between(&self, span: Range<usize>, reading: &mut Reading) -> Option<()> {
+        let mut at = span.start;
+        let first = self.tokens.partition_point(|token| (token.start as usize) < span.start);
+        for token in &self.tokens[first..] {
+            if token.start as usize >= span.end {
+                break;
+            }
+            if token.kind == Kind::Parameter
+                && let Some(index) = crate::parse::parameter_index(self.sql, *token)
+            {
+                let known = reading.parameters.iter().position(|&known| known == index);
+                let place = known.unwrap_or_else(|| {
+                    reading.parameters.push(index);
+                    reading.parameters.len() - 1
+                });
+                reading.text.extend_from_slice(self.sql.get(at..token.start as usize)?);
+                reading.text.extend_from_slice(format!("${}", place + 1).as_bytes());
+                at = token.end as usize;
+            }
+        }
+        reading.text.extend_from_slice(self.sql.get(at..span.end)?);
+        Some(())
+    }
+}

@@ -1,0 +1,316 @@
+//! Queries over several nodes: the rows they need are brought to the home node, and they run there.
+//!
+//! What is brought lies in temporary tables, which go with a transaction. That is the session's own
+//! if the session has already been to the home node in it, so that the query sees what it wrote there.
+//! Otherwise it is a transaction *aside*: on another connection, for this query alone, while the
+//! session's own, if there is one, waits on its node and gives the rows that it sees there.
+
+mod aside;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use herd_catalog::{Catalog, quote_identifier};
+use herd_execute::exchange::{Bringing, Giver, Request};
+use herd_execute::{Expected, Interrupt, Shown};
+use herd_node::{Lease, Wanted};
+use herd_plan::{Action, Effects, Exchange, Plan, Reading, Understood, Values};
+use herd_types::{ClientError, NodeId, SqlState, TableId};
+use herd_wire::message::{self, Bind, TransactionStatus};
+
+use crate::batch::Stage;
+use crate::copy::trouble;
+use crate::link::Link;
+use crate::parameters::BoundParameters;
+use crate::session::Session;
+use crate::simple::aborted;
+use crate::statements::ClientStatement;
+use crate::transaction::Transaction;
+use crate::trouble::Trouble;
+
+pub(crate) use aside::Aside;
+
+/// A query of several nodes, and the catalog by which it is known what each has to give.
+pub(crate) struct Gathering {
+    catalog: Arc<Catalog>,
+    requests: Vec<Request>,
+    /// The query as it came, for the server to judge, and its parameters' types.
+    original: Vec<u8>,
+    types: Vec<u32>,
+    /// The query over what was brought.
+    over: Reading,
+}
+
+/// A statement's parameters.
+pub(crate) struct BoundTo<'a> {
+    pub(crate) types: &'a [u32],
+    /// The formats and values of some of them, as a Bind gives them.
+    pub(crate) some: &'a dyn Fn(&[u16]) -> Vec<u8>,
+}
+
+impl Session {
+    /// How a statement can be answered that no single node can answer.
+    pub(crate) fn exchange_of(plan: &Plan) -> Option<&Arc<Exchange>> {
+        match &plan.action {
+            Action::Forward(forward) if plan.effects == Effects::default() => {
+                forward.exchange.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn query_over_brought(
+        &mut self,
+        exchange: &Exchange,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        let gathering = {
+            let parameters = &herd_plan::NoParameters;
+            let values = Values { text: sql, slots: &understood.slots, parameters };
+            let none = BoundTo { types: &[], some: &|_| vec![0, 0, 0, 0] };
+            self.gathering(exchange, &values, &none)?
+        };
+        self.bring(&gathering).await?;
+        message::query(&mut self.exchange.out, &gathering.over.text);
+        // It is complete when the transaction aside is over.
+        self.exchange.replies.expect(Expected::Part { characters_before: 0 });
+        let heard = self.relay().await?;
+        let completion = self.exchange.completion.split();
+        if self.aside.is_some() {
+            self.end_aside(heard.failed).await?;
+        } else {
+            self.settle(&heard).await?;
+        }
+        self.exchange.told_error = heard.failed;
+        self.complete(&completion).await
+    }
+
+    /// The same for a Bind, whose portal is then on the connection that has the rows.
+    pub(crate) async fn bind_over_brought(
+        &mut self,
+        exchange: &Exchange,
+        statement: &ClientStatement,
+        bind: &Bind<'_>,
+    ) -> Result<(), Trouble> {
+        let Some(understood) = &statement.understood else { return Ok(()) };
+        if self.aside.is_none() {
+            self.check_first_of_its_pipeline()?;
+        }
+        let types = statement.statement.origin.types();
+        check_parameters(bind, exchange.parameters.max(types.len()))?;
+        let gathering = {
+            let parameters = &BoundParameters::new(bind, types);
+            let values = Values { text: &statement.text, slots: &understood.slots, parameters };
+            let some = |indices: &[u16]| some_parameters(bind, indices);
+            self.gathering(exchange, &values, &BoundTo { types, some: &some })?
+        };
+        if self.batch.pending.take().is_some() {
+            self.answer(&message::PARSE_COMPLETE);
+        }
+        self.bring(&gathering).await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
+        self.batch.advance(Stage::Engaged);
+        let out = &mut self.exchange.out;
+        message::parse(
+            out,
+            b"",
+            &gathering.over.text,
+            &some_types(types, &gathering.over.parameters),
+        );
+        let mut rest = some_parameters(bind, &gathering.over.parameters);
+        rest.extend_from_slice(bind.result_formats);
+        message::bind(out, bind.portal, b"", &rest);
+        let replies = &mut self.exchange.replies;
+        replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
+        replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
+        Ok(())
+    }
+
+    /// What the nodes are to be asked for, now that values are known.
+    pub(crate) fn gathering(
+        &mut self,
+        exchange: &Exchange,
+        values: &Values<'_>,
+        bound: &BoundTo<'_>,
+    ) -> Result<Gathering, ClientError> {
+        let catalog = Arc::clone(&self.catalog());
+        let mut requests = Vec::new();
+        let mut names = BTreeMap::new();
+        for brought in &exchange.brought {
+            self.brought_tables += 1;
+            let name = quote_identifier(&format!("herd brought {}", self.brought_tables));
+            let reading = brought.reading(values.text, &catalog).ok_or_else(gone)?;
+            let shape = brought.shape(values.text, &catalog).ok_or_else(gone)?;
+            let table = catalog.table(brought.table).ok_or_else(gone)?;
+            requests.push(Request {
+                table: name.clone(),
+                shape,
+                key_of: brought.keyed.then(|| table.name.quoted()),
+                types: some_types(bound.types, &reading.parameters),
+                parameters: (bound.some)(&reading.parameters),
+                text: reading.text,
+                nodes: brought.nodes(&catalog, values),
+            });
+            names.insert(brought.table, format!("pg_temp.{name}"));
+        }
+        let called = |table: TableId| names.get(&table).cloned().unwrap_or_default();
+        let over = exchange.rewritten(values.text, &catalog, called).ok_or_else(gone)?;
+        let (original, types) = (values.text.to_vec(), bound.types.to_vec());
+        Ok(Gathering { catalog, requests, original, types, over })
+    }
+
+    /// Brings the rows together, and makes the connection current that has them; unless what stands
+    /// before it in a pipeline turns out to have failed, and the client has been told.
+    pub(crate) async fn bring(&mut self, gathering: &Gathering) -> Result<(), Trouble> {
+        if self.transaction.status() == TransactionStatus::Failed {
+            return Err(aborted().into());
+        }
+        if self.defining.is_some() {
+            return Err(ClientError::unsupported(
+                "a query of several nodes cannot follow a definition in its transaction",
+            )
+            .into());
+        }
+        self.answer_alone().await?;
+        let goes_on_aside = self.goes_on_aside().await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
+        if !goes_on_aside {
+            self.go_where_rows_come_together(&gathering.catalog).await?;
+        }
+        let brought = self.bring_to_current(gathering).await;
+        if brought.is_err() && self.aside.is_some() {
+            self.end_aside(true).await?;
+        }
+        brought
+    }
+
+    async fn bring_to_current(&mut self, gathering: &Gathering) -> Result<(), Trouble> {
+        let Gathering { catalog, requests, .. } = gathering;
+        self.judge_original(gathering).await?;
+        let waiting = self.aside.as_ref().and_then(|aside| aside.waiting.as_ref());
+        let here: Vec<NodeId> = self.links.current.iter().chain(waiting).map(Link::node).collect();
+        let nodes: BTreeSet<NodeId> =
+            requests.iter().flat_map(|request| request.nodes.iter().copied()).collect();
+        let leases = self.lease_each(nodes.into_iter().filter(|node| !here.contains(node))).await?;
+        self.check_still_placed(catalog)?;
+        self.run_bringing(requests, leases).await?;
+        self.limit_what_it_may_do().await
+    }
+
+    /// What is wrong with the text itself is said of the client's own, before any row is moved.
+    async fn judge_original(&mut self, gathering: &Gathering) -> Result<(), Trouble> {
+        let Some(link) = &mut self.links.current else { return Err(gone().into()) };
+        let mut out = BytesMut::new();
+        message::parse(&mut out, b"", &gathering.original, &gathering.types);
+        out.extend_from_slice(&message::SYNC);
+        link.lease.connection().tell(&out).await.map(drop).map_err(Trouble::in_transaction)
+    }
+
+    /// Runs it on `leases`, on the link that waits, and into the current one.
+    async fn run_bringing(
+        &mut self,
+        requests: &[Request],
+        mut leases: BTreeMap<NodeId, Lease>,
+    ) -> Result<(), Trouble> {
+        let handle = Arc::clone(self.handle());
+        let Some(sink) = &mut self.links.current else { return Err(gone().into()) };
+        let mut waiting = self.aside.as_mut().and_then(|aside| aside.waiting.as_mut());
+        let sink_node = sink.node();
+        let waiting_node = waiting.as_ref().map(|link| link.node());
+        let identities = std::iter::once(sink.lease.identity())
+            .chain(waiting.iter().map(|link| link.lease.identity()))
+            .chain(leases.values().map(Lease::identity));
+        handle.runs_on_all(identities);
+        let mut givers = BTreeMap::new();
+        for (&node, lease) in &mut leases {
+            givers.insert(node, giver(lease, requests).await);
+        }
+        if let Some(link) = waiting.as_mut().filter(|link| link.node() != sink_node) {
+            givers.insert(link.node(), giver(&mut link.lease, requests).await);
+        }
+        let bringing =
+            Bringing { requests, client: &mut self.client, interrupts: &handle.interrupts };
+        let outcome = bringing.run(sink.lease.connection(), givers).await;
+        handle.interrupts.lower(Interrupt::QueryTimeout);
+        let cancelled = handle.runs_nowhere().await;
+        for (node, lease) in leases {
+            // A lease that is dropped closes its connection. Whether a cancel request has done its
+            // work or is still to come is not known.
+            if !cancelled && !outcome.unusable.contains(&node) {
+                lease.give_back();
+            }
+        }
+        if let Some(link) = &self.links.current {
+            handle.runs_on(link.lease.identity());
+        }
+        let lost_own = |node: Option<NodeId>| node.is_some_and(|it| outcome.unusable.contains(&it));
+        if lost_own(waiting_node)
+            && let Some(aside) = &mut self.aside
+        {
+            aside.waiting = None;
+            self.transaction = Transaction::Void;
+        }
+        if lost_own(Some(sink_node)) {
+            match &self.aside {
+                // Its end is that of its connection.
+                Some(_) => self.links.current = None,
+                None => self.lose_link(),
+            }
+        }
+        outcome.result.map(drop).map_err(trouble)
+    }
+}
+
+fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {
+    let given = usize::from(bind.parameters);
+    if given == wanted {
+        return Ok(());
+    }
+    let name = String::from_utf8_lossy(bind.statement);
+    let message = format!(
+        "bind message supplies {given} parameters, but prepared statement \"{name}\" requires {wanted}"
+    );
+    Err(ClientError::error(SqlState::PROTOCOL_VIOLATION, message))
+}
+
+/// The types of some parameters, 0 for those that the server infers.
+fn some_types(types: &[u32], indices: &[u16]) -> Vec<u32> {
+    let type_of = |&index: &u16| types.get(usize::from(index)).copied().unwrap_or_default();
+    indices.iter().map(type_of).collect()
+}
+
+/// The formats and values of some parameters, as a Bind has them.
+fn some_parameters(bind: &Bind<'_>, indices: &[u16]) -> Vec<u8> {
+    let parameter = |&index: &u16| bind.parameter(usize::from(index)).unwrap_or((false, None));
+    let parameters: Vec<_> = indices.iter().map(parameter).collect();
+    let mut out = BytesMut::new();
+    message::put_parameters(&mut out, &parameters);
+    out.to_vec()
+}
+
+/// A connection that gives rows; it learns the types that it is not known to have.
+async fn giver<'c>(lease: &'c mut Lease, requests: &[Request]) -> Giver<'c> {
+    if let Some(numbering) = lease.numbering() {
+        for &number in requests.iter().flat_map(|request| &request.types) {
+            numbering.learn(Wanted::TypeHere(number)).await;
+        }
+    }
+    let (connection, numbering) = lease.parts();
+    let types = requests.iter().map(|request| {
+        let here = |&number: &u32| {
+            numbering.map_or(number, |numbering| numbering.numbers().type_here(number))
+        };
+        request.types.iter().map(here).collect()
+    });
+    Giver { types: types.collect(), connection }
+}
+
+fn gone() -> ClientError {
+    ClientError::error(SqlState::UNDEFINED_TABLE, "a table of this query is gone")
+}

@@ -1,0 +1,191 @@
+//! Where rows come together: the session's own transaction, or one of Herd's aside of it.
+
+use bytes::Bytes;
+use herd_catalog::Catalog;
+use herd_execute::{Expected, Shown};
+use herd_node::Lease;
+use herd_types::ClientError;
+use herd_wire::message::{self, TransactionStatus};
+
+use super::gone;
+use crate::link::Link;
+use crate::session::Session;
+use crate::simple::REFUSED_SQL;
+use crate::transaction::Transaction;
+use crate::trouble::Trouble;
+
+/// Temporary tables are made in it, whatever the session's default is.
+const BEGIN_ASIDE: &[u8] = b"BEGIN READ WRITE";
+/// What the statement may do is again what the session's own transaction would allow it.
+const AS_BY_DEFAULT: &[u8] =
+    b"SELECT pg_catalog.set_config('transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), true)";
+/// What a statement aside of the session's transaction did could not be undone with it.
+const READ_ONLY: &[u8] = b"SET TRANSACTION READ ONLY";
+const HOW_IT_READS: &[u8] = b"SELECT pg_catalog.current_setting('transaction_isolation'), \
+    pg_catalog.current_setting('transaction_read_only')";
+/// The only isolation level at which each statement sees what is committed when it starts, so that
+/// nodes which the transaction has not touched may be read outside of it.
+const READ_COMMITTED: &[u8] = b"read committed";
+
+/// A transaction of Herd's own on the current link, for one query.
+pub(crate) struct Aside {
+    /// Where the session's own transaction waits.
+    pub(super) waiting: Option<Link>,
+}
+
+impl Session {
+    /// A pipeline outside of a transaction block is one transaction, aside if its first query was.
+    pub(super) async fn goes_on_aside(&mut self) -> Result<bool, Trouble> {
+        if self.aside.is_none() {
+            return Ok(false);
+        }
+        let heard = self.send_held_back().await?;
+        self.act_on(&heard);
+        if heard.failed || matches!(self.transaction, Transaction::None) {
+            return Ok(true);
+        }
+        self.end_aside(false).await?;
+        Ok(false)
+    }
+
+    /// The home node, in the session's own transaction if that is there.
+    pub(super) async fn go_where_rows_come_together(
+        &mut self,
+        catalog: &Catalog,
+    ) -> Result<(), Trouble> {
+        let home = catalog.home();
+        if let Transaction::Open { movable, .. } = &self.transaction {
+            let is_at_home = self.links.current.as_ref().is_some_and(|link| link.node() == home);
+            let has_been_there = is_at_home && movable.is_none();
+            self.send_held_back().await?;
+            let read_only = self.check_sees_others().await?;
+            match (has_been_there, read_only) {
+                (true, false) => return Ok(()),
+                (true, true) => return Err(read_only_at_home().into()),
+                (false, _) => {}
+            }
+        }
+        let begin = match &self.transaction {
+            Transaction::Promised { begin } => Some(begin.clone()),
+            _ => None,
+        };
+        let mut leases = self.lease_each([home].into_iter()).await?;
+        let Some(mut lease) = leases.remove(&home) else { return Err(gone().into()) };
+        self.check_still_placed(catalog)?;
+        let promised = begin.is_some();
+        let began = begin_aside(&mut lease, begin.as_deref()).await;
+        // A lease that is dropped closes its connection.
+        began?;
+        self.handle().runs_on(lease.identity());
+        let waiting = self.links.current.replace(Link::new(lease));
+        self.aside = Some(Aside { waiting });
+        if promised && let Err(error) = self.check_sees_others().await {
+            self.end_aside(true).await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Whether the transaction of the current link is read-only; an error if it reads from a
+    /// snapshot, which the nodes do not have in common.
+    pub(crate) async fn check_sees_others(&mut self) -> Result<bool, Trouble> {
+        let Some(link) = &mut self.links.current else { return Ok(false) };
+        let asked = link.lease.connection().simple(HOW_IT_READS).await;
+        let (answer, _) = asked.map_err(Trouble::in_transaction)?;
+        match answer.rows.first().map(Vec::as_slice) {
+            Some([Some(level), Some(read_only)]) if level == READ_COMMITTED => {
+                Ok(read_only == b"on".as_slice())
+            }
+            _ => Err(ClientError::unsupported(
+                "what concerns several nodes needs a transaction at isolation level READ COMMITTED",
+            )
+            .with_detail("The nodes have no snapshot in common.")
+            .with_hint("Run it by itself, outside of the transaction block.")
+            .into()),
+        }
+    }
+
+    pub(super) async fn limit_what_it_may_do(&mut self) -> Result<(), Trouble> {
+        let Some(_) = &self.aside else { return Ok(()) };
+        let limit = match self.transaction {
+            Transaction::None => AS_BY_DEFAULT,
+            _ => READ_ONLY,
+        };
+        let Some(link) = &mut self.links.current else { return Err(gone().into()) };
+        link.lease.connection().simple(limit).await.map(drop).map_err(Trouble::in_transaction)
+    }
+
+    /// The end of a batch in which rows were brought together aside.
+    pub(crate) async fn sync_aside(&mut self) -> Result<(), Trouble> {
+        let mut failed = false;
+        if self.links.current.is_some() {
+            self.exchange.out.extend_from_slice(&message::SYNC);
+            self.exchange.replies.expect(Expected::Ready { shown: Shown::No });
+            let heard = self.relay().await?;
+            self.act_on(&heard);
+            failed = heard.failed || heard.status == Some(TransactionStatus::Failed);
+        }
+        self.end_aside(failed).await?;
+        self.answer_ready().await
+    }
+
+    /// Ends the transaction aside; the session's own, if there is one, is current again, and fails
+    /// with it.
+    pub(crate) async fn end_aside(&mut self, failed: bool) -> Result<(), Trouble> {
+        let Some(Aside { waiting }) = self.aside.take() else { return Ok(()) };
+        let link = std::mem::replace(&mut self.links.current, waiting);
+        let mut ended = Ok(());
+        if let Some(mut link) = link {
+            let end: &[u8] = if failed { b"ROLLBACK" } else { b"COMMIT" };
+            ended = link.lease.connection().simple(end).await.map(drop);
+            let cancelled = self.handle().runs_nowhere().await;
+            if ended.is_ok() && !cancelled {
+                link.lease.give_back();
+            }
+        }
+        if let Some(own) = &self.links.current {
+            self.handle().runs_on(own.lease.identity());
+        }
+        if failed {
+            self.fail_with_aside().await?;
+        }
+        ended.map_err(Trouble::in_transaction)
+    }
+
+    /// The statement that failed aside was one of the session's transaction.
+    async fn fail_with_aside(&mut self) -> Result<(), Trouble> {
+        match self.transaction {
+            Transaction::Open { failed: false, .. } => {
+                message::query(&mut self.exchange.out, REFUSED_SQL);
+                self.exchange.replies.expect(Expected::Refusal(Bytes::new()));
+                self.exchange.replies.expect(Expected::Ready { shown: Shown::No });
+                let heard = self.relay().await?;
+                self.transaction.note(heard.status.unwrap_or(TransactionStatus::Failed));
+            }
+            Transaction::Promised { .. } => self.transaction = Transaction::Void,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn begin_aside(lease: &mut Lease, promised: Option<&[u8]>) -> Result<(), Trouble> {
+    let Some(begin) = promised else {
+        return lease
+            .connection()
+            .simple(BEGIN_ASIDE)
+            .await
+            .map(drop)
+            .map_err(Trouble::in_transaction);
+    };
+    lease.connection().simple(begin).await.map_err(Trouble::in_transaction)?;
+    let writable = lease.connection().simple(b"SET TRANSACTION READ WRITE").await;
+    writable.map(drop).map_err(Trouble::in_transaction)
+}
+
+fn read_only_at_home() -> ClientError {
+    ClientError::unsupported(
+        "a query of several nodes cannot follow others in a read-only transaction",
+    )
+    .with_hint("Run the query first in its transaction, or by itself.")
+}
