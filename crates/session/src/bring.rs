@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use herd_catalog::{Catalog, quote_identifier};
 use herd_execute::exchange::{Bringing, Giver, Request};
-use herd_execute::{Expected, Interrupt, Shown};
+use herd_execute::{Expected, Interrupt};
 use herd_node::{Lease, Wanted};
 use herd_plan::{Action, Effects, Exchange, Plan, Reading, Understood, Values};
 use herd_types::{ClientError, NodeId, SqlState, TableId};
@@ -23,6 +23,7 @@ use crate::batch::Stage;
 use crate::copy::trouble;
 use crate::link::Link;
 use crate::parameters::BoundParameters;
+use crate::recheck::{Readiness, Within};
 use crate::session::Session;
 use crate::simple::aborted;
 use crate::statements::ClientStatement;
@@ -91,7 +92,7 @@ impl Session {
     pub(crate) async fn bind_over_brought(
         &mut self,
         exchange: &Exchange,
-        statement: &ClientStatement,
+        statement: &Arc<ClientStatement>,
         bind: &Bind<'_>,
     ) -> Result<(), Trouble> {
         let Some(understood) = &statement.understood else { return Ok(()) };
@@ -106,14 +107,14 @@ impl Session {
             let some = |indices: &[u16]| some_parameters(bind, indices);
             self.gathering(exchange, &values, &BoundTo { types, some: &some })?
         };
-        if self.batch.pending.take().is_some() {
-            self.answer(&message::PARSE_COMPLETE);
-        }
         self.bring(&gathering).await?;
         if self.batch.is_skipping() {
             return Ok(());
         }
         self.batch.advance(Stage::Engaged);
+        if self.make_ready(bind.statement, statement, Within::Batch).await? == Readiness::Failed {
+            return Ok(());
+        }
         let out = &mut self.exchange.out;
         message::parse(
             out,
@@ -176,6 +177,9 @@ impl Session {
             .into());
         }
         self.answer_alone().await?;
+        if self.aside.is_none() {
+            self.leave_judge().await?;
+        }
         let goes_on_aside = self.goes_on_aside().await?;
         if self.batch.is_skipping() {
             return Ok(());

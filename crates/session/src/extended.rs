@@ -115,6 +115,12 @@ impl Session {
             }
             placed => placed?,
         };
+        if self.links.current.as_ref().is_some_and(|link| link.node() != node) {
+            self.leave_judge().await?;
+            if self.batch.is_skipping() {
+                return Ok(());
+            }
+        }
         match &statement.understood {
             Some(understood) => {
                 self.attach_for(node, understood.plan.effects.uses_sequences).await?;

@@ -16,6 +16,7 @@ use crate::inline;
 use crate::prepared::{prepared_in_sql, rename};
 use crate::session::Session;
 use crate::statements::{ClientStatement, Origin, Statement};
+use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 impl Session {
@@ -180,6 +181,17 @@ impl Session {
         }
         self.attach(self.judge(&statement)).await?;
         self.announce(&statement);
+        Ok(())
+    }
+
+    /// A node that was only asked what a statement is: what is bound now goes to another one.
+    pub(crate) async fn leave_judge(&mut self) -> Result<(), Trouble> {
+        let is_free = matches!(self.transaction, Transaction::None) && self.batch.may_move();
+        if is_free && self.links.current.is_some() {
+            let heard = self.send_held_back().await?;
+            self.act_on(&heard);
+            self.release().await;
+        }
         Ok(())
     }
 
