@@ -5,8 +5,10 @@
 --     psql --host NODE --username postgres --dbname postgres --file sql/001_control_account.sql
 --     psql --host NODE --username postgres --dbname postgres --command '\password herd_control'
 --
--- and give the same password to auth.control_password. It may be run again at any time. A node whose
--- provider grants no superuser cannot have it: list the users in auth.users of proxy.toml instead.
+-- and give the same password to auth.control_password. It may be run again at any time. The account
+-- must also be able to connect to each database that clients use, to read what functions do there; it is
+-- unless CONNECT was revoked from PUBLIC. A node whose provider grants no superuser cannot have the function
+-- below: make a role that may log in, and list the users in auth.users of proxy.toml.
 
 BEGIN;
 

@@ -16,6 +16,10 @@ use crate::output::Output;
 use crate::renumber::has_numbers;
 use crate::subject::Subject;
 
+mod end;
+
+use self::end::End;
+
 /// A reply other than row data is read whole; an error message longer than this is no error message.
 const WHOLE_FRAME_BYTES_MAX: usize = 64 << 20;
 
@@ -68,6 +72,7 @@ pub struct Replies {
     owes_sync: bool,
     /// The walk stopped at a number that is not known; if it still is not, it passes for unknown.
     wanted: Option<Wanted>,
+    end: End,
 }
 
 impl Replies {
@@ -328,42 +333,6 @@ impl Replies {
             }
             self.queue.pop_front();
         }
-    }
-
-    fn ready(
-        &mut self,
-        body: &[u8],
-        input: &[u8],
-        span: std::ops::Range<usize>,
-        output: &mut Output,
-    ) -> Result<(), RepliesError> {
-        let unexpected = RepliesError::Unexpected { tag: 'Z' };
-        let status = match body {
-            &[byte] => TransactionStatus::from_byte(byte),
-            _ => None,
-        };
-        let Some(status) = status else { return Err(unexpected) };
-        match self.queue.pop_front() {
-            Some(Expected::Query { token }) => {
-                let failed = std::mem::take(&mut self.query_failed);
-                output.events.extend(token.map(if failed { Event::Lost } else { Event::Done }));
-            }
-            Some(Expected::Part { .. }) => {
-                self.query_failed = false;
-                output.cut(input, span.start, span.end);
-            }
-            Some(Expected::Ready { shown: Shown::AsItIs }) => {}
-            Some(Expected::Ready { shown: Shown::As(shown) }) => {
-                output.cut(input, span.start, span.end);
-                herd_wire::message::ready(&mut output.edited, shown);
-            }
-            Some(Expected::Ready { shown: Shown::No }) => {
-                output.cut(input, span.start, span.end);
-            }
-            _ => return Err(unexpected),
-        }
-        output.events.push(Event::Ready(status));
-        Ok(())
     }
 }
 

@@ -169,6 +169,7 @@ impl Bed {
     fn plan(&self, sql: &str) -> Result<CopyIn, ClientError> {
         let search_path = SearchPath::new(["public".to_owned()]);
         let context = Context {
+            routines: herd_plan::Routines::none(),
             catalog: &self.catalog,
             search_path: &search_path,
             auto_fragment: None,

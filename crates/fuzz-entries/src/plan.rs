@@ -29,6 +29,7 @@ pub fn planner(sql: &[u8]) {
     let catalog: Arc<Catalog> = catalog();
     let search_path = SearchPath::default_for("herd");
     let context = Context {
+        routines: herd_plan::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,

@@ -32,6 +32,7 @@ fn planner(criterion: &mut Criterion) {
     let catalog = Arc::new(catalog());
     let search_path = SearchPath::default_for("herd");
     let context = Context {
+        routines: herd_plan::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,

@@ -78,6 +78,7 @@ struct Contexts {
 #[derive(Clone, Debug)]
 struct KnownContext {
     catalog_version: u64,
+    routines_version: u64,
     search_path: SearchPath,
     auto_fragment: Option<String>,
 }
@@ -109,6 +110,7 @@ impl Contexts {
 #[derive(Hash)]
 struct ContextPart<'a> {
     catalog_version: u64,
+    routines_version: u64,
     search_path: &'a SearchPath,
     auto_fragment: Option<&'a str>,
 }
@@ -117,6 +119,7 @@ impl<'a> ContextPart<'a> {
     fn of(context: &Context<'a>) -> ContextPart<'a> {
         ContextPart {
             catalog_version: context.catalog.version(),
+            routines_version: context.routines.version(),
             search_path: context.search_path,
             auto_fragment: context.auto_fragment,
         }
@@ -127,6 +130,7 @@ impl ContextPart<'_> {
     fn to_known(&self) -> KnownContext {
         KnownContext {
             catalog_version: self.catalog_version,
+            routines_version: self.routines_version,
             search_path: self.search_path.clone(),
             auto_fragment: self.auto_fragment.map(str::to_owned),
         }
@@ -137,6 +141,7 @@ impl KnownContext {
     fn part(&self) -> ContextPart<'_> {
         ContextPart {
             catalog_version: self.catalog_version,
+            routines_version: self.routines_version,
             search_path: &self.search_path,
             auto_fragment: self.auto_fragment.as_deref(),
         }
@@ -160,6 +165,7 @@ impl Eq for KnownContext {}
 impl Equivalent<KnownContext> for ContextPart<'_> {
     fn equivalent(&self, known: &KnownContext) -> bool {
         self.catalog_version == known.catalog_version
+            && self.routines_version == known.routines_version
             && self.search_path == &known.search_path
             && self.auto_fragment == known.auto_fragment.as_deref()
     }

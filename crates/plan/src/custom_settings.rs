@@ -64,7 +64,11 @@ fn mentions_set_config(text: &[u8]) -> bool {
 }
 
 /// The first argument, if it is a constant and nothing is computed from it.
-fn name_of(sql: &[u8], arguments: &[Token], parameters: &dyn Parameters) -> Option<String> {
+pub(crate) fn name_of(
+    sql: &[u8],
+    arguments: &[Token],
+    parameters: &dyn Parameters,
+) -> Option<String> {
     let (&first, rest) = arguments.split_first()?;
     let after_cast = match rest {
         [cast, text, rest @ ..] if is_text_cast(sql, *cast, *text) => rest,
@@ -94,17 +98,25 @@ fn parameter(parameters: &dyn Parameters, placeholder: &[u8]) -> Option<Vec<u8>>
     Some(value.unwrap_or_default().to_vec())
 }
 
-/// `…, true)` with plain values before.
-fn is_local(sql: &[u8], arguments: &[Token]) -> bool {
-    match arguments {
-        [_, first, _, second, local, end, ..] => {
-            first.kind == Kind::Comma
-                && second.kind == Kind::Comma
-                && local.is_word(sql, "true")
-                && end.kind == Kind::RightParen
+/// `…, …, true)`, whatever the values before are.
+pub(crate) fn is_local(sql: &[u8], arguments: &[Token]) -> bool {
+    let mut depth = 0_usize;
+    let mut commas = 0;
+    for (n, token) in arguments.iter().enumerate() {
+        match token.kind {
+            Kind::LeftParen | Kind::LeftBracket => depth += 1,
+            Kind::RightParen | Kind::RightBracket if depth == 0 => return false,
+            Kind::RightParen | Kind::RightBracket => depth -= 1,
+            Kind::Comma if depth == 0 => commas += 1,
+            _ => {}
         }
-        _ => false,
+        if commas == 2 {
+            let rest = &arguments[n + 1..];
+            return matches!(rest, [local, end, ..]
+                if local.is_word(sql, "true") && end.kind == Kind::RightParen);
+        }
     }
+    false
 }
 
 #[cfg(test)]

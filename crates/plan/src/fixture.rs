@@ -23,6 +23,7 @@ pub(crate) fn describe(sql: &str) -> String {
     let catalog = catalog();
     let search_path = SearchPath::default_for("herd");
     let context = Context {
+        routines: crate::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,
@@ -76,7 +77,7 @@ fn describe_plan(plan: &Plan) -> String {
         }
         action => format!("{action:?}"),
     };
-    if let Some(reason) = plan.effects.pin {
+    if let Some(reason) = &plan.effects.pin {
         write!(text, ", pins for {}", reason.as_str()).unwrap();
     }
     if plan.effects.probes_settings {

@@ -22,6 +22,7 @@ mod parse;
 mod planner;
 mod readable;
 mod route;
+mod routines;
 mod secrets;
 mod several;
 mod shape;
@@ -38,6 +39,7 @@ pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
+pub use routines::{Dependent, Object, RoutineText, Routines, Survey};
 pub use secrets::without_secrets;
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,

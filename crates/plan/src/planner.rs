@@ -12,12 +12,16 @@ use crate::lex::{self, Kind, Token};
 use crate::normalise::{self, Normaliser, Reading};
 use crate::several::Names;
 use crate::split::split;
-use crate::{Action, Effects, Plan, PreparedCommand, Slots, analyse, effects, named, utility};
+use crate::{
+    Action, Effects, Plan, PreparedCommand, Routines, Slots, analyse, effects, named, utility,
+};
 
 /// What a statement's meaning depends on besides its text.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub catalog: &'a Arc<Catalog>,
+    /// What the functions of the session's database leave behind.
+    pub routines: &'a Routines,
     pub search_path: &'a SearchPath,
     /// The setting `herd.auto_fragment`, such as `hash:8`.
     pub auto_fragment: Option<&'a str>,

@@ -2,6 +2,7 @@
 //! session.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -236,26 +237,63 @@ pub struct Effects {
     pub probes_settings: bool,
     /// What the session's own `nextval` gave is made or asked for.
     pub uses_sequences: bool,
+    /// Functions, or what runs them, may be others afterwards.
+    pub redefines: bool,
+    /// Settings that no server lists and that code within the statement may make.
+    pub custom_settings: BTreeSet<String>,
 }
 
 impl Effects {
+    pub(crate) const NONE: Effects = Effects {
+        pin: None,
+        probes_settings: false,
+        uses_sequences: false,
+        redefines: false,
+        custom_settings: BTreeSet::new(),
+    };
+
     pub(crate) fn pinned(reason: PinReason) -> Effects {
         Effects { pin: Some(reason), ..Effects::default() }
     }
 
     /// Both of them.
     #[must_use]
-    pub(crate) fn and(self, other: Effects) -> Effects {
+    pub(crate) fn and(mut self, mut other: Effects) -> Effects {
+        self.custom_settings.append(&mut other.custom_settings);
         Effects {
             pin: self.pin.or(other.pin),
             probes_settings: self.probes_settings || other.probes_settings,
             uses_sequences: self.uses_sequences || other.uses_sequences,
+            redefines: self.redefines || other.redefines,
+            custom_settings: self.custom_settings,
         }
+    }
+
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        let Effects { pin, probes_settings, uses_sequences, redefines, custom_settings } = self;
+        pin.is_none()
+            && !probes_settings
+            && !uses_sequences
+            && !redefines
+            && custom_settings.is_empty()
+    }
+
+    /// Whether a connection is not as it was before, wherever the statement ran.
+    #[must_use]
+    pub fn leave_something(&self) -> bool {
+        self.pin.is_some() || self.probes_settings
+    }
+
+    /// Why the connection must stay even if the statement fails: no rollback undoes it.
+    #[must_use]
+    pub fn lasting_pin(&self) -> Option<&PinReason> {
+        self.pin.as_ref().filter(|reason| reason.outlives_rollback())
     }
 }
 
 /// Why a server connection stays with a client between transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PinReason {
     TemporaryTable,
     AdvisoryLock,
@@ -264,18 +302,24 @@ pub enum PinReason {
     LoadedLibrary,
     /// Made by a function, under a name that no server lists.
     CustomSetting,
+    /// Taken on within code, where Herd does not follow it.
+    Role,
+    /// PREPARE within code, under a name that Herd does not know.
+    PreparedStatement,
+    /// Code in a language that Herd does not read, or that runs a text that it computes.
+    UnreadCode,
+    /// Code that may call what the same transaction has defined.
+    NewCode,
+    /// Code of the database that Herd has not read yet.
+    UnknownCode,
+    /// What a function does, or a table's trigger and the like.
+    Routine(Arc<str>),
     SessionPooling,
 }
 
 impl PinReason {
-    /// Whether a transaction that has made it and fails leaves it behind.
     #[must_use]
-    pub fn outlives_rollback(self) -> bool {
-        matches!(self, PinReason::AdvisoryLock | PinReason::LoadedLibrary)
-    }
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             PinReason::TemporaryTable => "temporary table",
             PinReason::AdvisoryLock => "advisory lock",
@@ -283,7 +327,32 @@ impl PinReason {
             PinReason::HeldCursor => "WITH HOLD cursor",
             PinReason::LoadedLibrary => "LOAD",
             PinReason::CustomSetting => "custom setting",
+            PinReason::Role => "role set by code",
+            PinReason::PreparedStatement => "PREPARE by code",
+            PinReason::UnreadCode => "code that cannot be read",
+            PinReason::NewCode => "code of the same transaction",
+            PinReason::UnknownCode => "functions not read yet",
+            PinReason::Routine(told) => told,
             PinReason::SessionPooling => "session pooling",
+        }
+    }
+
+    /// Whether it may be there although the statement has failed.
+    fn outlives_rollback(&self) -> bool {
+        match self {
+            PinReason::AdvisoryLock
+            | PinReason::LoadedLibrary
+            | PinReason::PreparedStatement
+            | PinReason::UnreadCode
+            | PinReason::NewCode
+            | PinReason::UnknownCode
+            | PinReason::Routine(_) => true,
+            PinReason::TemporaryTable
+            | PinReason::Listen
+            | PinReason::HeldCursor
+            | PinReason::CustomSetting
+            | PinReason::Role
+            | PinReason::SessionPooling => false,
         }
     }
 }

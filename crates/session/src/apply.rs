@@ -21,33 +21,17 @@ impl Session {
         self.apply_with(plan, sql, custom);
     }
 
-    /// A statement that failed has left what no rollback takes back.
-    pub(crate) fn apply_failed(&mut self, plan: &Plan) {
-        if let Some(reason) = plan.effects.pin
-            && reason.outlives_rollback()
-            && let Some(link) = &mut self.links.current
-        {
-            link.pin(reason);
-            self.show_pins();
-        }
-    }
-
     /// The same for a statement with parameters, which may be the names of settings.
     pub(crate) fn apply_with(&mut self, plan: &Plan, sql: &[u8], custom: CustomSettings) {
-        if let Some(reason) = plan.effects.pin
-            && let Some(link) = &mut self.links.current
-        {
-            link.pin(reason);
-            self.show_pins();
+        if let Some(reason) = &plan.effects.pin {
+            self.pin(reason.clone());
         }
         if plan.effects.probes_settings {
             self.batch.probes = true;
             self.batch.custom_settings.extend(custom.names);
-            if custom.is_incomplete
-                && let Some(link) = &mut self.links.current
-            {
-                link.pin(PinReason::CustomSetting);
-                self.show_pins();
+            self.batch.custom_settings.extend(plan.effects.custom_settings.iter().cloned());
+            if custom.is_incomplete {
+                self.pin(PinReason::CustomSetting);
             }
         }
         match &plan.action {

@@ -228,6 +228,7 @@ impl Session {
         if let Some(subject) = self.batch.defined.take() {
             self.worker.gateway.note_definition(subject);
         }
+        self.renew_routines().await?;
         self.batch.conclusion = Conclusion::Open;
         if heard.failed || was_failed || rolling_back {
             self.settings.roll_back();

@@ -98,6 +98,8 @@ pub(crate) struct Batch {
     pub(crate) bare_settings: Option<Arc<Settings>>,
     /// The transaction has changed definitions, which others see when it commits.
     pub(crate) defined: Option<Subject>,
+    /// The transaction may have changed functions, or what calls them.
+    pub(crate) redefines: bool,
     /// Settings may have changed in a way that only the server knows.
     pub(crate) probes: bool,
     /// Names of settings that may have been made and that no server lists.

@@ -71,7 +71,7 @@ impl Session {
 
     async fn define_in_open_block(&mut self, draft: &Draft) -> Result<Defined, Trouble> {
         self.send_held_back().await?;
-        let nodes = self.client_nodes();
+        let nodes = self.client_nodes(self.reuse());
         let settings = Arc::clone(self.settings.current());
         let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
         let Some(Defining::Open(block)) = &mut self.defining else {
@@ -151,7 +151,7 @@ impl Session {
             // Whatever was still to come has come by then, or breaks the commit.
             let _ = link.lease.connection().simple(b"").await;
         }
-        let nodes = self.client_nodes();
+        let nodes = self.client_nodes(self.reuse());
         let returned = Returned::default();
         let home = ClientNode::of_client(link, &nodes.notices(), &returned);
         let definitions = Arc::clone(&self.worker.gateway.definitions_runner);

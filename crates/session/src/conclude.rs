@@ -56,6 +56,7 @@ impl Session {
         }
         if matches!(self.transaction, Transaction::None) {
             self.settings.roll_back();
+            self.reread_routines().await;
             self.release().await;
         }
         self.complete(&error).await

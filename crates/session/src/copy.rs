@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use herd_execute::copy::{CopyOutcome, CopyRun, CopyTrouble, Intent, Scope};
 use herd_node::Lease;
-use herd_plan::CopyIn;
+use herd_plan::{CopyIn, Plan};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message;
 
+use crate::define::Reuse;
 use crate::exchange::Heard;
 use crate::session::Session;
 use crate::transaction::Transaction;
@@ -20,6 +21,7 @@ impl Session {
     pub(crate) async fn copy_in(
         &mut self,
         copy: &CopyIn,
+        plan: &Plan,
         sql: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), Trouble> {
@@ -28,9 +30,9 @@ impl Session {
         let nodes = catalog.nodes_of(&table);
         self.answer_alone().await?;
         let outcome = if matches!(self.transaction, Transaction::None) {
-            self.copy_alone(copy, &table, &nodes, sql).await?
+            self.copy_alone(copy, plan, &table, &nodes, sql).await?
         } else {
-            self.copy_in_transaction(copy, &table, &nodes, sql).await?
+            self.copy_in_transaction(copy, plan, &table, &nodes, sql).await?
         };
         let rows = outcome.result.map_err(trouble)?;
         message::command_complete(out, &format!("COPY {rows}"));
@@ -41,6 +43,7 @@ impl Session {
     async fn copy_alone(
         &mut self,
         copy: &CopyIn,
+        plan: &Plan,
         table: &herd_catalog::Table,
         nodes: &[NodeId],
         sql: &[u8],
@@ -77,7 +80,7 @@ impl Session {
         for (node, lease) in leases {
             // A lease that is dropped closes its connection.
             if !outcome.unusable.contains(&node) {
-                lease.give_back();
+                Reuse::unless(plan.effects.leave_something()).apply(lease);
             }
         }
         Ok(outcome)
@@ -103,6 +106,7 @@ impl Session {
     async fn copy_in_transaction(
         &mut self,
         copy: &CopyIn,
+        plan: &Plan,
         table: &herd_catalog::Table,
         nodes: &[NodeId],
         sql: &[u8],
@@ -114,6 +118,7 @@ impl Session {
             _ => return Err(needs_several_nodes().into()),
         };
         self.attach(node).await?;
+        self.foresee(plan);
         self.transaction.bind();
         let mut heard = self.send_held_back().await?;
         let handle = Arc::clone(self.handle());

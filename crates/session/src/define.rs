@@ -8,7 +8,7 @@ use herd_execute::Subject;
 use herd_execute::define::{
     Completed, DefineError, NodeError as DefineNodeError, NodeSession, Nodes, Refusal, Rows,
 };
-use herd_node::{NodeError, PoolKey, Settings};
+use herd_node::{Lease, NodeError, PoolKey, Settings};
 use herd_plan::ddl::{Draft, Outcome};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
@@ -29,6 +29,7 @@ pub struct ClientNodes {
     pool_key: PoolKey,
     credential: Credential,
     settings: Arc<Settings>,
+    reuse: Reuse,
     /// What the home node had to say beside its answers.
     notices: Notices,
 }
@@ -45,6 +46,29 @@ pub struct ClientNode {
     notices: Option<Notices>,
     /// Where it goes when it is the session's own.
     returned: Option<Returned>,
+    reuse: Reuse,
+}
+
+/// Whether others may have the connection afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    Allowed,
+    /// Functions of the database may have left something on it.
+    Forbidden,
+}
+
+impl Reuse {
+    pub(crate) fn unless(leaves_something: bool) -> Reuse {
+        if leaves_something { Reuse::Forbidden } else { Reuse::Allowed }
+    }
+
+    /// Gives a connection back that has nothing more to do, or closes it.
+    pub(crate) fn apply(self, lease: Lease) {
+        match self {
+            Reuse::Allowed => lease.give_back(),
+            Reuse::Forbidden => lease.close(),
+        }
+    }
 }
 
 /// The session's own connection, when a definition has used it, and where its transaction stands.
@@ -65,7 +89,8 @@ impl Nodes for ClientNodes {
                 let is_home = node == self.worker.gateway.catalog().home();
                 let notices = is_home.then(|| Arc::clone(&self.notices));
                 let status = Some(TransactionStatus::Idle);
-                Ok(ClientNode { link: Some(Link::new(lease)), status, notices, returned: None })
+                let link = Some(Link::new(lease));
+                Ok(ClientNode { link, status, notices, returned: None, reuse: self.reuse })
             }
             Err(NodeError::Server(body)) => Err(refused(&body)),
             Err(error) => Err(DefineNodeError::Unavailable(error.to_client())),
@@ -113,6 +138,7 @@ impl ClientNode {
             status: Some(TransactionStatus::InBlock),
             notices: Some(Arc::clone(notices)),
             returned: Some(Arc::clone(returned)),
+            reuse: Reuse::Forbidden,
         }
     }
 
@@ -131,7 +157,7 @@ impl Drop for ClientNode {
         let Some(link) = self.link.take() else { return };
         match (self.status, &self.returned) {
             (Some(status), Some(returned)) => *returned.lock() = Some((link, status)),
-            (Some(TransactionStatus::Idle), None) => link.lease.give_back(),
+            (Some(TransactionStatus::Idle), None) => self.reuse.apply(link.lease),
             _ => {}
         }
     }
@@ -161,12 +187,13 @@ impl ClientNodes {
 }
 
 impl Session {
-    pub(crate) fn client_nodes(&self) -> ClientNodes {
+    pub(crate) fn client_nodes(&self, reuse: Reuse) -> ClientNodes {
         ClientNodes {
             worker: Arc::clone(&self.worker),
             pool_key: self.pool_key.clone(),
             credential: self.credential.clone(),
             settings: Arc::clone(self.settings.current()),
+            reuse,
             notices: Notices::default(),
         }
     }
@@ -174,7 +201,7 @@ impl Session {
     /// Whether it turns out that the home node can run the statement as it is.
     pub(crate) async fn is_homes_own(&self, draft: &Draft) -> Result<bool, Trouble> {
         let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
-        let outcome = definitions.resolve(draft.clone(), self.client_nodes()).await;
+        let outcome = definitions.resolve(draft.clone(), self.client_nodes(Reuse::Allowed)).await;
         Ok(outcome.map_err(trouble)? == Outcome::Home)
     }
 
@@ -212,14 +239,18 @@ impl Session {
         if !matches!(self.transaction, Transaction::None) {
             return self.define_in_block(draft).await;
         }
-        let nodes = self.client_nodes();
+        let nodes = self.client_nodes(Reuse::unless(draft.leaves_something()));
         let definitions = Arc::clone(&self.worker.gateway.definitions_runner);
         let said = Arc::clone(&nodes.notices);
         // A task of its own: it comes to its end even if the client goes away.
         let draft = draft.clone();
         let run = tokio::spawn(async move { definitions.run(draft, nodes).await });
         let ended = |_| ClientError::error(SqlState::INTERNAL_ERROR, "the definition was given up");
-        match run.await.map_err(ended)?.map_err(trouble)? {
+        let completed = run.await.map_err(ended)?.map_err(trouble);
+        if !matches!(completed, Ok(Completed::Home)) {
+            self.renew_routines().await?;
+        }
+        match completed? {
             Completed::Home => Ok(Defined::ByHome),
             Completed::Done { tag, notices } => {
                 let subject = Subject::of(tag.as_bytes()).unwrap_or(Subject::Object);

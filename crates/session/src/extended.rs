@@ -124,6 +124,7 @@ impl Session {
         match &statement.understood {
             Some(understood) => {
                 self.attach_for(node, understood.plan.effects.uses_sequences).await?;
+                self.foresee(&understood.plan);
             }
             None => self.attach(node).await?,
         }

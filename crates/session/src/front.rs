@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::gateway::{RoleRecord, Worker};
+use crate::routines::DatabaseRoutines;
 use crate::session::{Login, Session};
 use crate::settings::SessionSettings;
 
@@ -251,6 +252,7 @@ struct Welcomed {
     registered: crate::registry::Registered,
     pool_key: PoolKey,
     credential: Credential,
+    routines: Arc<DatabaseRoutines>,
     told: Reported,
     settings: SessionSettings,
     is_admin: bool,
@@ -262,6 +264,7 @@ fn finish(worker: &Worker, welcomed: Welcomed, arrived: Arrived) -> Login {
         client: ClientConnection::new(arrived.stream, Arc::clone(&worker.spare_buffers)),
         pool_key: welcomed.pool_key,
         credential: welcomed.credential,
+        routines: welcomed.routines,
         told: welcomed.told,
         settings: welcomed.settings,
         is_admin: welcomed.is_admin,
@@ -283,6 +286,7 @@ async fn welcome(
     let pool_key = PoolKey { database: arrived.database.clone(), role: proven.user().to_owned() };
     let told = learn(worker, &pool_key, &credential, &arrived.settings).await?;
     let gateway = &worker.gateway;
+    let routines = gateway.know_routines(&pool_key.database).await;
     let peer = match arrived.peer {
         Peer::Ip(address) => address.to_string(),
         Peer::Unix { .. } => "[local]".to_owned(),
@@ -304,7 +308,7 @@ async fn welcome(
     let default_path = told.get(DEFAULT_SEARCH_PATH).unwrap_or("\"$user\", public");
     let settings = SessionSettings::new(&arrived.settings, &pool_key.role, default_path);
     let is_admin = is_superuser || config.auth.admin_users.contains(&pool_key.role);
-    Ok(Welcomed { registered, pool_key, credential, told, settings, is_admin })
+    Ok(Welcomed { registered, pool_key, credential, routines, told, settings, is_admin })
 }
 
 fn credential(config: &Config, proven: &Proven) -> Credential {

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::define::{ClientNode, ClientNodes};
 use crate::metrics::Metrics;
 use crate::registry::Clients;
+use crate::routines::RoutineBook;
 use crate::statements::{Interner, SharedInterner};
 
 /// A future of a trait object.
@@ -99,6 +100,7 @@ pub struct Gateway {
     pub clients: Arc<Clients>,
     pub metrics: Metrics,
     pub roles: Arc<dyn Roles>,
+    pub routines: RoutineBook,
     pub operator: Arc<dyn Operator>,
     pub jobs: Arc<dyn Jobs>,
     pub node_states: Arc<dyn NodeStates>,

@@ -8,12 +8,13 @@ use herd_catalog::Catalog;
 use herd_execute::Interrupt;
 use herd_execute::copy::{CopyOutcome, CopyTrouble, GatherRun};
 use herd_node::Lease;
-use herd_plan::CopyGather;
+use herd_plan::{CopyGather, Plan};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
 
 use crate::batch::Stage;
 use crate::copy::{table_gone, trouble};
+use crate::define::Reuse;
 use crate::link::Link;
 use crate::session::Session;
 use crate::simple::aborted;
@@ -25,6 +26,7 @@ impl Session {
     pub(crate) async fn gather(
         &mut self,
         copy: &CopyGather,
+        plan: &Plan,
         out: &mut BytesMut,
     ) -> Result<(), Trouble> {
         if self.transaction.status() == TransactionStatus::Failed {
@@ -43,9 +45,9 @@ impl Session {
         let result = if matches!(self.transaction, Transaction::None) {
             let leases = self.lease_each(nodes.iter().copied()).await?;
             self.check_still_placed(&catalog)?;
-            self.gather_from(copy, &nodes, leases).await.result
+            self.gather_from(copy, plan, &nodes, leases).await.result
         } else {
-            self.gather_in_transaction(copy, &catalog, &nodes).await?
+            self.gather_in_transaction(copy, plan, &catalog, &nodes).await?
         };
         let rows = result.map_err(|error| trouble(of_a_reader(error)))?;
         message::command_complete(out, &format!("COPY {rows}"));
@@ -68,6 +70,7 @@ impl Session {
     async fn gather_in_transaction(
         &mut self,
         copy: &CopyGather,
+        plan: &Plan,
         catalog: &Catalog,
         nodes: &[NodeId],
     ) -> Result<Result<u64, CopyTrouble>, Trouble> {
@@ -77,12 +80,13 @@ impl Session {
             (None, []) => return Err(table_gone().into()),
         };
         self.attach(here).await?;
+        self.foresee(plan);
         let mut heard = self.send_held_back().await?;
         self.check_sees_others().await?;
         let elsewhere = nodes.iter().copied().filter(|&node| node != here);
         let leases = self.lease_each(elsewhere).await?;
         self.check_still_placed(catalog)?;
-        let outcome = self.gather_from(copy, nodes, leases).await;
+        let outcome = self.gather_from(copy, plan, nodes, leases).await;
         if outcome.unusable.contains(&here) {
             self.lose_link();
             return Ok(outcome.result);
@@ -107,6 +111,7 @@ impl Session {
     async fn gather_from(
         &mut self,
         copy: &CopyGather,
+        plan: &Plan,
         nodes: &[NodeId],
         mut leases: BTreeMap<NodeId, Lease>,
     ) -> CopyOutcome {
@@ -129,7 +134,7 @@ impl Session {
             // A lease that is dropped closes its connection. Whether a cancel request has done its
             // work or is still to come is not known.
             if !cancelled && !outcome.unusable.contains(&node) {
-                lease.give_back();
+                Reuse::unless(plan.effects.leave_something()).apply(lease);
             }
         }
         if let Some(link) = &self.links.current {

@@ -34,8 +34,8 @@ impl Link {
         !self.pins.is_empty()
     }
 
-    pub fn pins(&self) -> impl Iterator<Item = PinReason> + '_ {
-        self.pins.iter().copied()
+    pub fn pins(&self) -> impl Iterator<Item = &PinReason> {
+        self.pins.iter()
     }
 }
 
@@ -56,7 +56,7 @@ impl Links {
 
     #[must_use]
     pub fn have_pin(&self, reason: PinReason) -> bool {
-        self.kept.iter().chain(&self.current).flat_map(Link::pins).any(|pin| pin == reason)
+        self.kept.iter().chain(&self.current).flat_map(Link::pins).any(|pin| *pin == reason)
     }
 
     /// Why connections are pinned, for SHOW CLIENTS.

@@ -128,18 +128,19 @@ impl Session {
             }
             Action::Prepared(command) => Some(self.deallocate(command)?),
             Action::Define(draft) => {
+                self.foresee(&understood.plan);
                 self.send_held_back().await?;
                 out = self.define_or_forward(draft).await?;
                 None
             }
             Action::CopyIn(copy) => {
                 self.send_held_back().await?;
-                self.copy_in(copy, &statement.text, &mut out).await?;
+                self.copy_in(copy, &understood.plan, &statement.text, &mut out).await?;
                 None
             }
             Action::CopyGather(copy) => {
                 self.check_first_of_its_pipeline()?;
-                self.gather(copy, &mut out).await?;
+                self.gather(copy, &understood.plan, &mut out).await?;
                 None
             }
             _ => {

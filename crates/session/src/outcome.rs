@@ -30,6 +30,7 @@ impl Session {
                         && let Some(understood) = &statement.understood
                     {
                         self.apply_with(&understood.plan, &statement.text, custom);
+                        self.apply_executed(&understood.plan);
                     }
                 }
                 Event::Lost(token) => self.forget_parse(*token),

@@ -152,6 +152,9 @@ impl Session {
         if binds {
             self.transaction.bind();
         }
+        if let Some(understood) = &statement.understood {
+            self.foresee(&understood.plan);
+        }
         let within = Within::SimpleQuery;
         if self.make_ready(name.as_bytes(), &statement, within).await? == Readiness::Failed {
             return Ok(());

@@ -23,6 +23,7 @@ use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
 use crate::link::Links;
 use crate::registry::{ClientHandle, Phase, Registered};
+use crate::routines::DatabaseRoutines;
 use crate::settings::SessionSettings;
 use crate::statements::ClientStatements;
 use crate::transaction::Transaction;
@@ -37,6 +38,7 @@ pub struct Login {
     pub client: ClientConnection,
     pub pool_key: PoolKey,
     pub credential: Credential,
+    pub routines: Arc<DatabaseRoutines>,
     pub told: Reported,
     pub settings: SessionSettings,
     pub is_admin: bool,
@@ -49,6 +51,7 @@ pub struct Session {
     pub(crate) pool_key: PoolKey,
     pub(crate) credential: Credential,
     pub(crate) pools: SmallVec<[(NodeId, Arc<Pool>); 4]>,
+    pub(crate) routines: Arc<DatabaseRoutines>,
     /// The parameters as the client knows them.
     pub(crate) told: Reported,
     pub(crate) settings: SessionSettings,
@@ -77,6 +80,7 @@ impl Session {
             pool_key: login.pool_key,
             credential: login.credential,
             pools: SmallVec::new(),
+            routines: login.routines,
             told: login.told,
             settings: login.settings,
             statements: ClientStatements::new(statements_max),
@@ -126,7 +130,7 @@ impl Session {
                 format!("invalid frontend message type {tag}"),
             ))),
         };
-        self.reuse(frame);
+        self.reuse_buffer(frame);
         served
     }
 
@@ -166,7 +170,7 @@ impl Session {
     }
 
     /// The buffer of the message just served takes the next one, if nothing else has come.
-    fn reuse(&mut self, mut frame: BytesMut) {
+    fn reuse_buffer(&mut self, mut frame: BytesMut) {
         if self.client.read.capacity() == 0 && frame.capacity() <= READ_BUFFER_KEPT_BYTES_MAX {
             frame.clear();
             self.client.read = frame;
@@ -206,8 +210,10 @@ impl Session {
     pub(crate) fn understand(&self, sql: &[u8], types: &[u32]) -> Result<Query, ClientError> {
         self.check_encoding(sql)?;
         let catalog = self.catalog();
+        let routines = self.routines.current();
         let context = PlanContext {
             catalog: &catalog,
+            routines: &routines,
             search_path: self.settings.search_path(),
             auto_fragment: self.settings.auto_fragment(),
             parameter_types: types,

@@ -100,21 +100,21 @@ impl Session {
             }
             Action::CopyIn(copy) => {
                 let mut answer = BytesMut::new();
-                Box::pin(self.copy_in(copy, sql, &mut answer)).await?;
+                Box::pin(self.copy_in(copy, plan, sql, &mut answer)).await?;
                 self.complete(&answer).await
             }
             Action::CopyGather(copy) => {
                 let mut answer = BytesMut::new();
-                Box::pin(self.gather(copy, &mut answer)).await?;
+                Box::pin(self.gather(copy, plan, &mut answer)).await?;
                 self.complete(&answer).await
             }
-            Action::Define(draft) => match self.define(draft).await? {
-                Defined::Done(answer) => self.complete(&answer).await,
-                Defined::ByHome => {
-                    let home = self.catalog().home();
-                    self.forward(home, true, frame, plan, sql).await
+            Action::Define(draft) => {
+                self.foresee(plan);
+                match self.define(draft).await? {
+                    Defined::Done(answer) => self.complete(&answer).await,
+                    Defined::ByHome => self.forward_home(frame, plan, sql).await,
                 }
-            },
+            }
             _ => {
                 let mut answer = BytesMut::new();
                 if has_rows(&plan.action) {
@@ -183,18 +183,22 @@ impl Session {
         sql: &[u8],
     ) -> Result<(), Trouble> {
         self.attach_for(node, plan.effects.uses_sequences).await?;
+        self.foresee(plan);
         if binds {
             self.transaction.bind();
         }
         self.exchange.out.extend_from_slice(frame);
         self.exchange.expect_answer();
         let heard = self.relay().await?;
-        if heard.failed {
-            self.apply_failed(plan);
-        } else {
+        if !heard.failed {
             self.apply(plan, sql);
         }
         self.settle(&heard).await
+    }
+
+    async fn forward_home(&mut self, frame: &[u8], plan: &Plan, sql: &[u8]) -> Result<(), Trouble> {
+        let home = self.catalog().home();
+        self.forward(home, true, frame, plan, sql).await
     }
 
     /// To the node where the transaction is, without a thought.
@@ -307,9 +311,10 @@ impl Session {
             if void && self.links.current.is_none() {
                 return Err(Trouble::Refused(aborted()));
             }
-            message::check_function_call(&frame[HEADER_BYTES..])?;
+            let function = message::read_function_call(&frame[HEADER_BYTES..])?;
             let home = self.catalog().home();
             self.attach(home).await?;
+            self.foresee_call(function);
             self.transaction.bind();
             self.forward_here(frame).await
         };

@@ -9,6 +9,7 @@ mod inventories;
 mod ledger;
 mod repair;
 mod roles;
+mod routines;
 
 pub use control::{ControlError, ControlPools};
 pub use health::{Health, NodeHealth, watch};
@@ -16,3 +17,4 @@ pub use inventories::NodeInventories;
 pub use ledger::{Ledger, LedgerError, now_ms};
 pub use repair::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Payload, Repair};
 pub use roles::{RoleDirectory, RoleEntry};
+pub use routines::{CodeObject, RoutineCatalog, RoutineReading, RoutineRow, UseRow};

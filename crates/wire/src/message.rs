@@ -334,15 +334,16 @@ impl<'a> Bind<'a> {
     }
 }
 
-/// Whether the body of a FunctionCall is well formed.
-pub fn check_function_call(body: &[u8]) -> Result<(), Malformed> {
+/// The number of the function that a FunctionCall is for.
+pub fn read_function_call(body: &[u8]) -> Result<u32, Malformed> {
     let mut reader = Reader::new(body);
-    reader.u32()?;
+    let function = reader.u32()?;
     let format_count = usize::from(reader.u16()?);
     reader.bytes(format_count * 2)?;
     for _ in 0..reader.u16()? {
         reader.value()?;
     }
     reader.u16()?;
-    reader.end()
+    reader.end()?;
+    Ok(function)
 }

@@ -351,3 +351,23 @@ fn a_description_for_herd_is_in_the_numbers_that_clients_know() {
     let described = Event::Described { token: Token(1), parameters, row: None };
     assert_eq!(output.events[0], described);
 }
+
+#[test]
+fn the_end_of_a_transaction_is_held_until_it_may_be_told() {
+    let mut replies = Replies::default();
+    replies.hold_end();
+    for (tag, status, told_status) in [("BEGIN", b'T', true), ("COMMIT", b'I', false)] {
+        replies.expect(Expected::Query { token: None });
+        let script = [complete(tag), ready(status)];
+        let (told, events) = walk_in_pieces(&mut replies, &script.concat(), 3).expect("in order");
+        let expected = if told_status { script.concat() } else { complete(tag) };
+        assert_eq!(told, expected);
+        let status = TransactionStatus::from_byte(status).expect("a status");
+        assert!(events.contains(&Event::Ready(status)));
+    }
+    assert!(replies.stop_holding());
+    replies.expect(SYNC);
+    let (told, _) = walk_in_pieces(&mut replies, &ready(b'I'), 6).expect("in order");
+    assert_eq!(told, ready(b'I'));
+    assert!(!replies.stop_holding());
+}

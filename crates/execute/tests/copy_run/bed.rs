@@ -187,6 +187,7 @@ impl Bed {
     fn action(&self, sql: &str) -> Action {
         let search_path = SearchPath::new(["public".to_owned()]);
         let context = Context {
+            routines: herd_plan::Routines::none(),
             catalog: &self.catalog,
             search_path: &search_path,
             auto_fragment: None,

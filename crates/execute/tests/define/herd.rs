@@ -100,6 +100,7 @@ impl Herd {
     pub async fn run(&self, sql: &str) -> Result<String, DefineError> {
         let catalog = self.catalog();
         let context = Context {
+            routines: herd_plan::Routines::none(),
             catalog: &catalog,
             search_path: &self.search_path,
             auto_fragment: self.auto_fragment,
@@ -130,6 +131,7 @@ impl Herd {
     /// The same when the catalog is another one.
     pub fn draft_by(&self, catalog: &Arc<Catalog>, sql: &str) -> herd_plan::ddl::Draft {
         let context = Context {
+            routines: herd_plan::Routines::none(),
             catalog,
             search_path: &self.search_path,
             auto_fragment: self.auto_fragment,

@@ -72,7 +72,7 @@ impl NodeStates for HerdNodeStates {
     }
 }
 
-/// Starts health probes and the sweeper on the current runtime.
+/// Starts health probes, the sweeper and the reading of functions on the current runtime.
 pub fn start(
     gateway: &Arc<Gateway>,
     pools: &Arc<ControlPools>,
@@ -85,6 +85,7 @@ pub fn start(
     };
     tokio::spawn(herd_sidecar::watch(Arc::clone(health), Arc::clone(pools), catalog, stop.clone()));
     tokio::spawn(herd_session::sweep(Arc::clone(gateway), stop.clone()));
+    tokio::spawn(herd_session::keep_routines(Arc::clone(gateway), stop.clone()));
 }
 
 /// Starts the HTTP pages on the current runtime.

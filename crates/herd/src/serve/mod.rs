@@ -9,6 +9,7 @@ mod definitions;
 mod handover;
 mod listen;
 mod operator;
+mod routines;
 mod worker;
 
 use std::fs;
@@ -24,8 +25,10 @@ use herd_catalog::Catalog;
 use herd_config::Config;
 use herd_execute::Interrupt;
 use herd_node::Numberings;
-use herd_session::{Clients, Gateway, Metrics, StaticUsers};
-use herd_sidecar::{Adopt, ControlPools, Health, Ledger, NodeInventories, Repair, RoleDirectory};
+use herd_session::{Clients, Gateway, Metrics, RoutineBook, StaticUsers};
+use herd_sidecar::{
+    Adopt, ControlPools, Health, Ledger, NodeInventories, Repair, RoleDirectory, RoutineCatalog,
+};
 use herd_wire::auth::MockSecret;
 use herd_wire::startup::GreetingPolicy;
 use tokio::runtime::Handle;
@@ -37,6 +40,7 @@ use self::definitions::{HerdDefinitions, LedgerDecisions, LedgerJobs};
 use self::handover::Repairing;
 use self::listen::Door;
 use self::operator::HerdOperator;
+use self::routines::HerdRoutines;
 use crate::{demo, open_files};
 
 /// How often a drain looks whether the clients have gone.
@@ -161,6 +165,8 @@ impl Process {
         let roles = Arc::new(RoleDirectory::new(Arc::clone(&pools), catalog.home()));
         let inventories = NodeInventories::new(Arc::clone(&pools), catalog.home(), control.clone());
         let numberings = Arc::new(Numberings::new(Arc::new(inventories)));
+        let routines = RoutineCatalog::new(Arc::clone(&pools), catalog.home());
+        let routines = HerdRoutines::new(routines, control.clone());
         let health = Arc::new(Health::default());
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let held = Arc::new(watch::channel(false).0);
@@ -180,6 +186,7 @@ impl Process {
             clients: Arc::new(Clients::default()),
             metrics: Metrics::new().context("cannot register the metrics")?,
             roles: Arc::new(HerdRoles::new(roles, control.clone())),
+            routines: RoutineBook::new(Arc::new(routines)),
             operator: Arc::clone(&operator) as Arc<dyn herd_session::Operator>,
             jobs: Arc::new(LedgerJobs(Arc::clone(&ledger))),
             node_states: Arc::new(HerdNodeStates(Arc::clone(&health))),

@@ -74,6 +74,7 @@ impl HerdOperator {
             served.control.set_node(node, &name, address);
         }
         gateway.reconfigure(config);
+        gateway.routines.outdate();
         tracing::info!("configuration reloaded");
         if !kept.is_empty() {
             tracing::warn!(settings = kept.join(", "), "changed, and needs a restart");

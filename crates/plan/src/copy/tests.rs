@@ -67,6 +67,7 @@ fn understand(sql: &str) -> Result<Action, ClientError> {
     let catalog = Arc::new(catalog());
     let search_path = SearchPath::new(["public".to_owned()]);
     let context = Context {
+        routines: crate::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,

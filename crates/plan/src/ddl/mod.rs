@@ -54,7 +54,7 @@ use herd_types::{ClientError, SqlState};
 use self::request::Request;
 use crate::lex::{self, Token};
 use crate::planner::Context;
-use crate::shape::{Action, Forward, Target};
+use crate::shape::{Action, Effects, Forward, Target};
 
 pub use definition::{
     Atomic, Concurrent, Definition, Missing, Observe, Procedure, Publish, Script, Statement,
@@ -68,6 +68,7 @@ pub struct Draft {
     sql: Arc<str>,
     search_path: SearchPath,
     auto_fragment: Option<Arc<str>>,
+    leaves_something: bool,
 }
 
 /// What a DDL statement comes to.
@@ -116,6 +117,7 @@ pub fn read(
         sql: Arc::from(request.text()),
         search_path: context.search_path.clone(),
         auto_fragment: context.auto_fragment.map(Arc::from),
+        leaves_something: false,
     })))
 }
 
@@ -136,6 +138,17 @@ impl Draft {
             facts,
         };
         dispatch(&request).unwrap_or(Ok(Outcome::Home))
+    }
+
+    #[must_use]
+    pub(crate) fn with_effects(self, effects: &Effects) -> Draft {
+        Draft { leaves_something: effects.leave_something(), ..self }
+    }
+
+    /// Whether a connection that has run it is not as it was before.
+    #[must_use]
+    pub fn leaves_something(&self) -> bool {
+        self.leaves_something
     }
 
     /// The statement as written: it may contain a password.

@@ -19,6 +19,7 @@ fn understand(texts: &[&str]) -> Vec<Understood> {
     let catalog = catalog();
     let search_path = SearchPath::default_for("herd");
     let context = Context {
+        routines: crate::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,
@@ -99,6 +100,7 @@ fn a_plan_is_of_one_context() {
     let mut plan = |path: &str, auto_fragment, parameter_types: &[u32]| {
         let search_path = SearchPath::new([path.to_owned()]);
         let context = Context {
+            routines: crate::Routines::none(),
             catalog: &catalog,
             search_path: &search_path,
             auto_fragment,
@@ -305,7 +307,7 @@ proptest! {
         let catalog = catalog();
         let search_path = SearchPath::default_for("herd");
         let context = Context {
-            catalog: &catalog,
+            routines: crate::Routines::none(), catalog: &catalog,
             search_path: &search_path,
             auto_fragment: None,
             parameter_types: &[],

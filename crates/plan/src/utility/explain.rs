@@ -49,7 +49,9 @@ fn explained(cursor: Cursor<'_>, context: &Context<'_>) -> Result<Meaning, Clien
         return planner::statement(sql, tokens, context);
     }
     let plan = named::home_only(sql, tokens, context)?;
-    Ok(Meaning::of(Plan { effects: effects::of_create(sql, tokens, context), ..plan }))
+    let effects = effects::of_create(sql, tokens, context)
+        .and(context.routines.of_statement(sql, tokens, context));
+    Ok(Meaning::of(Plan { effects, ..plan }))
 }
 
 /// Reads `(option [value], …)` or `[ANALYZE] [VERBOSE]`.

@@ -101,7 +101,11 @@ fn define(
         Action::Define(_) => "DDL goes to every node that has what it is about",
         _ => "DDL that is the home node's own",
     };
-    let effects = effects_of(sql, tokens, context);
+    let effects = effects::of_definition(sql, tokens, context);
+    let action = match action {
+        Action::Define(draft) => Action::Define(draft.with_effects(&effects)),
+        other => other,
+    };
     Ok(Some(Plan { effects, ..Plan::new(action, reason) }))
 }
 
@@ -112,7 +116,7 @@ fn understand_copy(
     context: &Context<'_>,
 ) -> Result<Meaning, ClientError> {
     let mut slots = Slots::default();
-    let plan =
+    let mut plan =
         copy::plan(sql, tokens, context, |inner| match planner::query(sql, inner, context)? {
             Some(meaning) => {
                 slots = meaning.slots;
@@ -120,6 +124,7 @@ fn understand_copy(
             }
             None => named::home_only(sql, inner, context),
         })?;
+    plan.effects = plan.effects.and(context.routines.of_statement(sql, tokens, context));
     Ok(Meaning { plan, slots })
 }
 
@@ -137,15 +142,7 @@ fn admin(command: &str) -> Option<Plan> {
 /// Whatever else there is, or will be: home's, unless it names a logical table.
 fn unrecognised(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Result<Plan, ClientError> {
     let plan = named::home_only(sql, tokens, context)?;
-    Ok(Plan { effects: effects_of(sql, tokens, context), ..plan })
-}
-
-fn effects_of(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Effects {
-    if tokens.first().is_some_and(|token| token.is_word(sql, "create")) {
-        effects::of_create(sql, tokens, context)
-    } else {
-        effects::of_statement(sql, tokens, context)
-    }
+    Ok(Plan { effects: effects::of_definition(sql, tokens, context), ..plan })
 }
 
 #[cfg(test)]

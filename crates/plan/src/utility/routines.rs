@@ -16,7 +16,7 @@ pub(super) fn understand_do(
         if let Some(table) = named::mentioned_in_body(&body, context) {
             return Err(named::refuse_table("DO", table));
         }
-        effects = effects.and(effects::of_body(&body));
+        effects = effects.and(effects::of_body(&body, context));
     }
     Ok(Plan { effects, ..Plan::forward(Target::Home, "code runs at home") })
 }

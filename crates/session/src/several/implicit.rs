@@ -141,6 +141,7 @@ impl Session {
         self.transaction = Transaction::None;
         self.drop_definitions();
         self.settings.roll_back();
+        self.reread_routines().await;
         self.release().await;
         self.complete(&error).await
     }

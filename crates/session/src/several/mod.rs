@@ -164,15 +164,14 @@ impl Session {
             self.transaction.bind();
         }
         for (plan, _) in statements {
+            self.foresee(plan);
             self.batch.conclusion = Conclusion::of(plan, self.batch.conclusion);
         }
         self.exchange.out.extend_from_slice(frame);
         self.exchange.replies.expect(Expected::Query { token: None });
         let heard = self.relay().await?;
-        for (plan, text) in statements {
-            if heard.failed {
-                self.apply_failed(plan);
-            } else {
+        if !heard.failed {
+            for (plan, text) in statements {
                 self.apply(plan, text);
             }
         }

@@ -33,8 +33,13 @@ pub(super) fn explain_in(
     parameters: &dyn Parameters,
 ) -> String {
     let search_path = SearchPath::default_for(role);
-    let context =
-        Context { catalog, search_path: &search_path, auto_fragment: None, parameter_types: &[] };
+    let context = Context {
+        routines: crate::Routines::none(),
+        catalog,
+        search_path: &search_path,
+        auto_fragment: None,
+        parameter_types: &[],
+    };
     let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
         Ok(Query::One(understood)) => understood,
         Ok(other) => return format!("{other:?}\n"),
