@@ -337,6 +337,26 @@ impl PinReason {
         }
     }
 
+    /// Whether it is a temporary table, or may be one.
+    #[must_use]
+    pub fn may_be_a_relation(&self) -> bool {
+        match self {
+            PinReason::TemporaryTable
+            | PinReason::UnreadCode
+            | PinReason::NewCode
+            | PinReason::UnknownCode
+            | PinReason::Routine(_) => true,
+            PinReason::AdvisoryLock
+            | PinReason::Listen
+            | PinReason::HeldCursor
+            | PinReason::LoadedLibrary
+            | PinReason::CustomSetting
+            | PinReason::Role
+            | PinReason::PreparedStatement
+            | PinReason::SessionPooling => false,
+        }
+    }
+
     /// Whether it may be there although the statement has failed.
     fn outlives_rollback(&self) -> bool {
         match self {

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use herd_catalog::SearchPath;
 use herd_node::PoolKey;
-use herd_plan::PinReason;
 use herd_types::ClientId;
 
 use crate::session::Session;
@@ -51,8 +50,6 @@ impl Session {
 
     /// Temporary tables, and what its transaction has defined, are the client's alone.
     fn sees_own_relations(&self) -> bool {
-        self.batch.defined.is_some()
-            || self.defining.is_some()
-            || self.links.have_pin(PinReason::TemporaryTable)
+        self.batch.defined.is_some() || self.defining.is_some() || self.links.may_have_relations()
     }
 }

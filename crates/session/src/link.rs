@@ -54,9 +54,11 @@ impl Links {
         Some(self.kept.swap_remove(at))
     }
 
+    /// Whether there may be temporary tables.
     #[must_use]
-    pub fn have_pin(&self, reason: PinReason) -> bool {
-        self.kept.iter().chain(&self.current).flat_map(Link::pins).any(|pin| *pin == reason)
+    pub fn may_have_relations(&self) -> bool {
+        let mut pins = self.kept.iter().chain(&self.current).flat_map(Link::pins);
+        pins.any(PinReason::may_be_a_relation)
     }
 
     /// Why connections are pinned, for SHOW CLIENTS.
