@@ -244,6 +244,12 @@ fn whole_query(
     let slots = normalise::slots(sql, tokens);
     let mut plan = analyse::understand(sql, tokens, &slots, context)?;
     plan.effects = plan.effects.and(effects::of_statement(sql, tokens, context));
+    if plan.effects.leave_something()
+        && let Action::Forward(forward) = &mut plan.action
+    {
+        // It would be left on connections that are not the session's.
+        forward.exchange = None;
+    }
     Ok(Some(Meaning { plan, slots }))
 }
 

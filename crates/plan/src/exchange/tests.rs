@@ -17,6 +17,7 @@ fn brought(sql: &str) -> String {
     let catalog = catalog();
     let search_path = SearchPath::default_for("herd");
     let context = Context {
+        routines: crate::Routines::none(),
         catalog: &catalog,
         search_path: &search_path,
         auto_fragment: None,

@@ -179,3 +179,27 @@ fn plans_are_of_the_routines_they_were_made_by() {
     assert!(is_pinned(&leaving("leave").with_version(1)));
     assert!(!is_pinned(Routines::none()));
 }
+
+#[test]
+fn what_leaves_something_is_not_run_over_rows_of_several_nodes() {
+    let catalog = fixture::catalog();
+    let search_path = SearchPath::default_for("herd");
+    let is_brought = |routines: &Routines| {
+        let context = Context {
+            catalog: &catalog,
+            routines,
+            search_path: &search_path,
+            auto_fragment: None,
+            parameter_types: &[],
+        };
+        match Planner::new(0).understand(b"SELECT id, leave() FROM users", &context) {
+            Ok(Query::One(understood)) => match &understood.plan.action {
+                Action::Forward(forward) => forward.exchange.is_some(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(is_brought(Routines::none()));
+    assert!(!is_brought(&leaving("leave")));
+}
