@@ -5,6 +5,8 @@ use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
 
+use crate::CancelReason;
+
 /// In the order in which they are heard when several are raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -40,6 +42,7 @@ impl Interrupt {
 pub struct Interrupts {
     raised: AtomicU8,
     waker: AtomicWaker,
+    pub cancel_reason: CancelReason,
 }
 
 impl Interrupts {

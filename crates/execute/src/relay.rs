@@ -88,6 +88,7 @@ impl Relay<'_> {
                 self.take_copy_data(&mut flow)?;
             }
             if flow == Flow::Replies && self.out.is_empty() && !self.replies.awaits_server() {
+                self.forget_cancel_reason();
                 return Ok(());
             }
             match std::future::poll_fn(|cx| self.poll(cx, flow)).await {
@@ -114,6 +115,9 @@ impl Relay<'_> {
     ) -> Result<(), RelayError> {
         if self.server.read.is_empty() {
             return Ok(());
+        }
+        if let Some(reason) = self.interrupts.cancel_reason.take() {
+            self.replies.explain_cancel(Some(reason));
         }
         self.deliver_known(flow, on_event).await?;
         while let (Some(wanted), Some(numbering)) = (self.replies.wanted(), self.numbering) {
@@ -237,6 +241,12 @@ impl Relay<'_> {
             return Poll::Ready(Woken::Wrote);
         }
         Poll::Pending
+    }
+
+    /// A statement that has ended before it was cancelled leaves nothing to be explained.
+    fn forget_cancel_reason(&mut self) {
+        self.interrupts.cancel_reason.take();
+        self.replies.explain_cancel(None);
     }
 
     fn cancel(&self) {

@@ -11,6 +11,7 @@ use herd_wire::frame::{FrameError, HEADER_BYTES, Header};
 use herd_wire::message::TransactionStatus;
 use thiserror::Error;
 
+use crate::cancel_reason::is_cancelled;
 use crate::expected::{Expected, Shown, Token};
 use crate::output::Output;
 use crate::renumber::has_numbers;
@@ -73,6 +74,8 @@ pub struct Replies {
     /// The walk stopped at a number that is not known; if it still is not, it passes for unknown.
     wanted: Option<Wanted>,
     end: End,
+    /// An ErrorResponse that is told instead of one that tells of a cancel request.
+    cancel_reason: Option<Bytes>,
 }
 
 impl Replies {
@@ -108,6 +111,11 @@ impl Replies {
     #[must_use]
     pub fn wanted(&self) -> Option<Wanted> {
         self.wanted
+    }
+
+    /// What the client is told if the server now says that the statement was cancelled.
+    pub fn explain_cancel(&mut self, reason: Option<Bytes>) {
+        self.cancel_reason = reason;
     }
 
     /// The server is in COPY mode, where it ignores a Sync that was sent right behind.
@@ -279,13 +287,19 @@ impl Replies {
         span: std::ops::Range<usize>,
         output: &mut Output,
     ) -> Result<(), RepliesError> {
-        match self.queue.front() {
-            Some(Expected::Refusal(bytes)) => {
+        let body = &input[span.start + HEADER_BYTES..span.end];
+        let reason = self.cancel_reason.take_if(|_| is_cancelled(body));
+        match (self.queue.front(), reason) {
+            (Some(Expected::Refusal(bytes)), _) => {
                 output.cut(input, span.start, span.end);
                 output.edited.extend_from_slice(bytes);
             }
+            (_, Some(frame)) => {
+                output.cut(input, span.start, span.end);
+                output.edited.extend_from_slice(&frame);
+                output.events.push(Event::Error(frame.slice(HEADER_BYTES..)));
+            }
             _ => {
-                let body = &input[span.start + HEADER_BYTES..span.end];
                 output.events.push(Event::Error(Bytes::copy_from_slice(body)));
                 self.place_in_string(input, &span, output);
             }

@@ -12,6 +12,8 @@ const SET_CONFIG: &str = "set_config";
 pub struct CustomSettings {
     /// Those that may outlive the transaction.
     pub names: Vec<String>,
+    /// Those that do not, and that must be known on other nodes until then.
+    pub local: Vec<String>,
     /// Another name is computed, so that any setting may have been made.
     pub is_incomplete: bool,
 }
@@ -43,10 +45,8 @@ impl CustomSettings {
     }
 
     fn note_call(&mut self, sql: &[u8], arguments: &[Token], parameters: &dyn Parameters) {
-        if is_local(sql, arguments) {
-            return;
-        }
         match name_of(sql, arguments, parameters) {
+            Some(name) if is_local(sql, arguments) => self.local.push(name.to_ascii_lowercase()),
             Some(name) if name.contains('.') => self.names.push(name.to_ascii_lowercase()),
             Some(_) => {}
             None => self.is_incomplete = true,

@@ -21,6 +21,8 @@ use crate::route::{Need, Nodes};
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub brought: Vec<Brought>,
+    /// Whether it needs what is on the home node only besides, such as a home table.
+    pub needs_home: bool,
     /// How many parameters the query has.
     pub parameters: usize,
 }

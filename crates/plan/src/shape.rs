@@ -241,6 +241,8 @@ pub struct Effects {
     pub redefines: bool,
     /// Settings that no server lists and that code within the statement may make.
     pub custom_settings: BTreeSet<String>,
+    /// Settings that code within the statement makes for the rest of the transaction.
+    pub local_settings: BTreeSet<String>,
 }
 
 impl Effects {
@@ -250,6 +252,7 @@ impl Effects {
         uses_sequences: false,
         redefines: false,
         custom_settings: BTreeSet::new(),
+        local_settings: BTreeSet::new(),
     };
 
     pub(crate) fn pinned(reason: PinReason) -> Effects {
@@ -260,23 +263,33 @@ impl Effects {
     #[must_use]
     pub(crate) fn and(mut self, mut other: Effects) -> Effects {
         self.custom_settings.append(&mut other.custom_settings);
+        self.local_settings.append(&mut other.local_settings);
         Effects {
             pin: self.pin.or(other.pin),
             probes_settings: self.probes_settings || other.probes_settings,
             uses_sequences: self.uses_sequences || other.uses_sequences,
             redefines: self.redefines || other.redefines,
             custom_settings: self.custom_settings,
+            local_settings: self.local_settings,
         }
     }
 
     #[must_use]
     pub fn is_none(&self) -> bool {
-        let Effects { pin, probes_settings, uses_sequences, redefines, custom_settings } = self;
+        let Effects {
+            pin,
+            probes_settings,
+            uses_sequences,
+            redefines,
+            custom_settings,
+            local_settings,
+        } = self;
         pin.is_none()
             && !probes_settings
             && !uses_sequences
             && !redefines
             && custom_settings.is_empty()
+            && local_settings.is_empty()
     }
 
     /// Whether a connection is not as it was before, wherever the statement ran.

@@ -29,10 +29,14 @@ impl Session {
         if plan.effects.probes_settings {
             self.batch.probes = true;
             self.batch.custom_settings.extend(custom.names);
+            self.batch.local_settings.extend(custom.local);
             self.batch.custom_settings.extend(plan.effects.custom_settings.iter().cloned());
             if custom.is_incomplete {
                 self.pin(PinReason::CustomSetting);
             }
+        }
+        if !plan.effects.local_settings.is_empty() {
+            self.batch.local_settings.extend(plan.effects.local_settings.iter().cloned());
         }
         match &plan.action {
             Action::Setting(command) => self.apply_setting(command, sql),
@@ -164,6 +168,7 @@ impl Session {
         self.drop_definitions();
         // Dropping a lease closes the connection and frees its place.
         self.links.current = None;
+        self.links.part();
         self.aside = None;
         let message = error.to_string();
         if in_the_middle {

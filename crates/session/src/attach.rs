@@ -17,7 +17,7 @@ use crate::link::Link;
 use crate::registry::Phase;
 use crate::session::Session;
 use crate::statements::Origin;
-use crate::transaction::{Movable, Transaction};
+use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 /// How long a leaving client's connections may take to be cleaned up for the next.
@@ -180,29 +180,29 @@ impl Session {
     /// The transaction has only been set up so far: set it up on another node instead.
     async fn move_to(&mut self, node: NodeId) -> Result<(), Trouble> {
         let here = self.links.current.as_ref().map(Link::node);
-        let movable = match &mut self.transaction {
-            Transaction::Open { movable, failed: false } if self.batch.may_move() => movable.take(),
-            _ => None,
-        };
-        let Some(movable) = movable else {
-            return Err(Trouble::Refused(self.bound_elsewhere(here, node)));
+        let setup = match &self.transaction {
+            Transaction::Open { setup: Some(setup), bound: false, failed: false }
+                if self.batch.may_move() && !self.is_spread() && !self.has_set_by_functions() =>
+            {
+                setup.clone()
+            }
+            Transaction::Open { failed: false, .. } => return self.join(node).await,
+            _ => return Err(Trouble::Refused(self.bound_elsewhere(here, node))),
         };
         if let Some(mut link) = self.links.current.take() {
             link.lease.connection().simple(b"ROLLBACK").await?;
             self.put_away(link).await;
         }
         self.lease(node).await?;
-        let Movable { begin, preamble } = &movable;
         if let Some(link) = &mut self.links.current {
-            for statement in std::iter::once(begin).chain(preamble) {
+            for statement in setup.statements() {
                 link.lease.connection().simple(statement).await?;
             }
         }
-        self.transaction = Transaction::Open { movable: Some(movable), failed: false };
         Ok(())
     }
 
-    fn bound_elsewhere(&self, here: Option<NodeId>, there: NodeId) -> ClientError {
+    pub(crate) fn bound_elsewhere(&self, here: Option<NodeId>, there: NodeId) -> ClientError {
         let gateway = &self.worker.gateway;
         let here = here.map_or_else(String::new, |node| gateway.node_name(node));
         let there = gateway.node_name(there);
@@ -221,9 +221,14 @@ impl Session {
         self.transaction.note(status);
         if !matches!(self.transaction, Transaction::None) {
             self.handle().enter(Phase::InTransaction);
+            if self.is_spread() && !was_failed && self.is_failed_on_server() {
+                self.let_joined_go().await;
+            }
             self.restore_startup().await?;
             return self.probe_search_path().await;
         }
+        self.holds_temporary_tables = false;
+        self.batch.local_settings.clear();
         self.drop_definitions();
         if let Some(subject) = self.batch.defined.take() {
             self.worker.gateway.note_definition(subject);
@@ -256,12 +261,13 @@ impl Session {
     /// The current link is in the middle of something for good; its transaction is lost with it.
     pub(crate) fn lose_link(&mut self) {
         self.batch.forget_link();
-        // Dropping the lease closes the connection and frees its place.
+        // Dropping a lease closes the connection and frees its place.
         self.links.current = None;
+        self.links.part();
         self.transaction = Transaction::Void;
     }
 
-    async fn put_away(&mut self, mut link: Link) {
+    pub(crate) async fn put_away(&mut self, mut link: Link) {
         let cancelled = self.handle().runs_nowhere().await;
         if cancelled && link.lease.connection().simple(b"").await.is_err() {
             // Dropping the lease closes it.
@@ -293,6 +299,9 @@ impl Session {
     pub(crate) async fn abandon_links(&mut self) {
         self.drop_definitions();
         self.aside = None;
+        for link in self.links.part() {
+            wipe(link).await;
+        }
         if let Some(link) = self.links.current.take() {
             self.handle().runs_nowhere().await;
             if self.exchange.replies.is_empty() && self.exchange.out.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use herd_execute::{Subject, Token};
 use herd_node::{Settings, StatementKey};
 use herd_plan::{Action, CustomSettings, Plan, TransactionCommand};
+use herd_types::NodeId;
 
 use crate::statements::{ClientStatement, Statement};
 
@@ -78,6 +79,8 @@ pub(crate) struct Portal {
     pub(crate) name: Vec<u8>,
     pub(crate) statement: Arc<ClientStatement>,
     pub(crate) runs: Runs,
+    /// Where it is.
+    pub(crate) node: Option<NodeId>,
     /// With the parameters that it was bound with.
     pub(crate) custom_settings: CustomSettings,
 }
@@ -104,6 +107,8 @@ pub(crate) struct Batch {
     pub(crate) probes: bool,
     /// Names of settings that may have been made and that no server lists.
     pub(crate) custom_settings: BTreeSet<String>,
+    /// Names of settings that functions have made for the rest of the transaction.
+    pub(crate) local_settings: BTreeSet<String>,
     meanings: Vec<Meaning>,
     portals: Vec<Portal>,
 }

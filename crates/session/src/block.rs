@@ -59,6 +59,12 @@ impl Session {
     }
 
     async fn open_block(&mut self) -> Result<(), Trouble> {
+        if self.is_spread() {
+            return Err(ClientError::unsupported(
+                "a definition on several nodes cannot follow other work on several nodes in its transaction",
+            )
+            .into());
+        }
         let home = self.worker.gateway.catalog().home();
         self.attach(home).await?;
         self.send_held_back().await?;
@@ -200,10 +206,16 @@ impl Session {
         text: &[u8],
     ) -> Result<(), ClientError> {
         let is_forwarded = matches!(understood.plan.action, Action::Forward(_));
-        if self.defining.is_some() && is_forwarded && herd_plan::prepares_transaction(text) {
+        let is_in_question = is_forwarded && (self.defining.is_some() || self.is_spread());
+        if !is_in_question || !herd_plan::prepares_transaction(text) {
+            return Ok(());
+        }
+        if self.defining.is_some() {
             return Err(refuse_command());
         }
-        Ok(())
+        Err(ClientError::unsupported(
+            "a transaction on several nodes cannot be prepared by its client",
+        ))
     }
 
     /// Whether this ends the definitions; refused if it would end the home node's part alone.
@@ -211,8 +223,8 @@ impl Session {
         let Some(understood) = &statement.understood else { return Ok(false) };
         self.check_keeps_block(understood, &statement.text)?;
         Ok(match &understood.plan.action {
-            Action::Transaction(command) => self.ends_definitions(command),
-            _ => false,
+            Action::Transaction(command) if self.ends_definitions(command) => true,
+            _ => self.concerns_all_joined(&understood.plan),
         })
     }
 }

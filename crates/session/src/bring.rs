@@ -21,7 +21,7 @@ use herd_wire::message::{self, Bind, TransactionStatus};
 
 use crate::batch::Stage;
 use crate::copy::trouble;
-use crate::link::Link;
+use crate::link::{Link, Links};
 use crate::parameters::BoundParameters;
 use crate::recheck::{Readiness, Within};
 use crate::session::Session;
@@ -35,6 +35,7 @@ pub(crate) use aside::Aside;
 /// A query of several nodes, and the catalog by which it is known what each has to give.
 pub(crate) struct Gathering {
     catalog: Arc<Catalog>,
+    needs_home: bool,
     requests: Vec<Request>,
     /// The query as it came, for the server to judge, and its parameters' types.
     original: Vec<u8>,
@@ -161,7 +162,8 @@ impl Session {
         let called = |table: TableId| names.get(&table).cloned().unwrap_or_default();
         let over = exchange.rewritten(values.text, &catalog, called).ok_or_else(gone)?;
         let (original, types) = (values.text.to_vec(), bound.types.to_vec());
-        Ok(Gathering { catalog, requests, original, types, over })
+        let needs_home = exchange.needs_home;
+        Ok(Gathering { catalog, needs_home, requests, original, types, over })
     }
 
     /// Brings the rows together, and makes the connection current that has them; unless what stands
@@ -184,26 +186,39 @@ impl Session {
         if self.batch.is_skipping() {
             return Ok(());
         }
+        let setup = if goes_on_aside { Vec::new() } else { self.setup_elsewhere().await? };
         if !goes_on_aside {
-            self.go_where_rows_come_together(&gathering.catalog).await?;
+            self.go_where_rows_come_together(gathering, &setup).await?;
         }
-        let brought = self.bring_to_current(gathering).await;
+        let brought = self.bring_to_current(gathering, &setup).await;
         if brought.is_err() && self.aside.is_some() {
             self.end_aside(true).await?;
         }
         brought
     }
 
-    async fn bring_to_current(&mut self, gathering: &Gathering) -> Result<(), Trouble> {
+    /// `setup` is for connections outside of the session's transaction.
+    async fn bring_to_current(
+        &mut self,
+        gathering: &Gathering,
+        setup: &[Vec<u8>],
+    ) -> Result<(), Trouble> {
         let Gathering { catalog, requests, .. } = gathering;
         self.judge_original(gathering).await?;
         let waiting = self.aside.as_ref().and_then(|aside| aside.waiting.as_ref());
-        let here: Vec<NodeId> = self.links.current.iter().chain(waiting).map(Link::node).collect();
+        let sink = self.links.current.iter();
+        let own = sink.chain(waiting).chain(&self.links.joined);
+        let here: Vec<NodeId> = own.map(Link::node).collect();
         let nodes: BTreeSet<NodeId> =
             requests.iter().flat_map(|request| request.nodes.iter().copied()).collect();
-        let leases = self.lease_each(nodes.into_iter().filter(|node| !here.contains(node))).await?;
+        let elsewhere = nodes.into_iter().filter(|node| !here.contains(node));
+        let mut leases = self.lease_each(elsewhere).await?;
         self.check_still_placed(catalog)?;
-        self.run_bringing(requests, leases).await?;
+        for lease in leases.values_mut() {
+            // A lease that is dropped closes its connection.
+            say_all(lease, setup).await?;
+        }
+        self.run_bringing(requests, leases, !setup.is_empty()).await?;
         self.limit_what_it_may_do().await
     }
 
@@ -216,26 +231,31 @@ impl Session {
         link.lease.connection().tell(&out).await.map(drop).map_err(Trouble::in_transaction)
     }
 
-    /// Runs it on `leases`, on the link that waits, and into the current one.
+    /// Runs it on `leases`, on the links that hold the session's transaction, and into the current one.
     async fn run_bringing(
         &mut self,
         requests: &[Request],
         mut leases: BTreeMap<NodeId, Lease>,
+        are_in_transactions: bool,
     ) -> Result<(), Trouble> {
         let handle = Arc::clone(self.handle());
-        let Some(sink) = &mut self.links.current else { return Err(gone().into()) };
-        let mut waiting = self.aside.as_mut().and_then(|aside| aside.waiting.as_mut());
+        let Links { current, joined, .. } = &mut self.links;
+        let Some(sink) = current else { return Err(gone().into()) };
+        let waiting = self.aside.as_mut().and_then(|aside| aside.waiting.as_mut());
         let sink_node = sink.node();
-        let waiting_node = waiting.as_ref().map(|link| link.node());
+        // A transaction that has done nothing yet gives what everybody sees.
+        let gives = |link: &&mut Link| link.node() != sink_node || self.transaction.is_bound();
+        let mut own: Vec<&mut Link> = waiting.into_iter().chain(joined).filter(gives).collect();
         let identities = std::iter::once(sink.lease.identity())
-            .chain(waiting.iter().map(|link| link.lease.identity()))
+            .chain(own.iter().map(|link| link.lease.identity()))
             .chain(leases.values().map(Lease::identity));
         handle.runs_on_all(identities);
+        let own_nodes: Vec<NodeId> = own.iter().map(|link| link.node()).collect();
         let mut givers = BTreeMap::new();
         for (&node, lease) in &mut leases {
             givers.insert(node, giver(lease, requests).await);
         }
-        if let Some(link) = waiting.as_mut().filter(|link| link.node() != sink_node) {
+        for link in &mut own {
             givers.insert(link.node(), giver(&mut link.lease, requests).await);
         }
         let bringing =
@@ -243,24 +263,28 @@ impl Session {
         let outcome = bringing.run(sink.lease.connection(), givers).await;
         handle.interrupts.lower(Interrupt::QueryTimeout);
         let cancelled = handle.runs_nowhere().await;
-        for (node, lease) in leases {
+        for (node, mut lease) in leases {
             // A lease that is dropped closes its connection. Whether a cancel request has done its
             // work or is still to come is not known.
-            if !cancelled && !outcome.unusable.contains(&node) {
+            let is_usable = !cancelled && !outcome.unusable.contains(&node);
+            if is_usable
+                && (!are_in_transactions || lease.connection().simple(b"ROLLBACK").await.is_ok())
+            {
                 lease.give_back();
             }
         }
         if let Some(link) = &self.links.current {
             handle.runs_on(link.lease.identity());
         }
-        let lost_own = |node: Option<NodeId>| node.is_some_and(|it| outcome.unusable.contains(&it));
-        if lost_own(waiting_node)
-            && let Some(aside) = &mut self.aside
-        {
-            aside.waiting = None;
+        let lost = |node: &NodeId| outcome.unusable.contains(node);
+        if own_nodes.iter().any(lost) {
+            if let Some(aside) = &mut self.aside {
+                aside.waiting = None;
+            }
+            self.links.part();
             self.transaction = Transaction::Void;
         }
-        if lost_own(Some(sink_node)) {
+        if lost(&sink_node) {
             match &self.aside {
                 // Its end is that of its connection.
                 Some(_) => self.links.current = None,
@@ -269,6 +293,14 @@ impl Session {
         }
         outcome.result.map(drop).map_err(trouble)
     }
+}
+
+/// A part of the session's transaction, on a connection outside of it.
+async fn say_all(lease: &mut Lease, statements: &[Vec<u8>]) -> Result<(), Trouble> {
+    for statement in statements {
+        lease.connection().simple(statement).await?;
+    }
+    Ok(())
 }
 
 fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {

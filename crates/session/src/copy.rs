@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use herd_execute::copy::{CopyOutcome, CopyRun, CopyTrouble, Intent, Scope};
+use herd_execute::copy::{CopyOutcome, CopyRun, CopyTrouble, Scope};
+use herd_execute::{Intent, IntentKind};
 use herd_node::Lease;
 use herd_plan::{CopyIn, Plan};
 use herd_types::{ClientError, NodeId, SqlState};
@@ -12,6 +13,7 @@ use herd_wire::message;
 
 use crate::define::Reuse;
 use crate::exchange::Heard;
+use crate::registry::Spanning;
 use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
@@ -50,6 +52,7 @@ impl Session {
     ) -> Result<CopyOutcome, Trouble> {
         let mut leases = self.lease_each(nodes.iter().copied()).await?;
         let intent = Intent {
+            kind: IntentKind::Copy,
             description: format!("COPY {}", table.name),
             nodes: nodes.to_vec(),
             database: self.pool_key.database.clone(),
@@ -64,18 +67,15 @@ impl Session {
             client: &mut self.client,
             interrupts: &handle.interrupts,
         };
-        // An error on one node ends the COPY on all of them, so one is enough to be cancelled.
-        let first = leases.first_key_value().map(|(&node, lease)| (node, lease.identity()));
-        let cancellable = first.map(|(node, server)| {
-            handle.runs_on(server);
-            node
-        });
+        let _spanning = (leases.len() > 1).then(|| Spanning::begin(&handle));
+        // A node that waits for rows does not hear of a cancel request; one that works on them does.
+        handle.runs_on_all(leases.values().map(Lease::identity));
         let connections = leases.values_mut().map(Lease::connection).collect();
         let scope = Scope::Own { decisions: decisions.as_ref(), intent };
         let mut outcome = run.run(connections, scope).await;
         if handle.runs_nowhere().await {
             // Whether the cancel request has done its work or is still to come is not known.
-            outcome.unusable.extend(cancellable);
+            outcome.unusable.extend(nodes);
         }
         for (node, lease) in leases {
             // A lease that is dropped closes its connection.
@@ -111,7 +111,7 @@ impl Session {
         nodes: &[NodeId],
         sql: &[u8],
     ) -> Result<CopyOutcome, Trouble> {
-        let bound = matches!(self.transaction, Transaction::Open { movable: None, .. });
+        let bound = self.transaction.is_bound();
         let node = match (nodes, &self.links.current) {
             ([only], _) => *only,
             (_, Some(link)) if bound => link.node(),

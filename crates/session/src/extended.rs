@@ -17,6 +17,7 @@ use herd_wire::message::{self, Bind, Parse, Reader};
 use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
+use crate::link::Link;
 use crate::parameters::BoundParameters;
 use crate::recheck::{Readiness, Within};
 use crate::session::Session;
@@ -152,7 +153,8 @@ impl Session {
             CustomSettings::default()
         };
         let name = bind.portal.to_vec();
-        self.batch.open_portal(Portal { name, statement, runs, custom_settings });
+        let node = self.links.current.as_ref().map(Link::node).filter(|_| runs == Runs::OnServer);
+        self.batch.open_portal(Portal { name, statement, runs, node, custom_settings });
     }
 
     fn place_bound(
@@ -190,6 +192,11 @@ impl Session {
             Action::Forward(_)
             | Action::CopyOut(_)
             | Action::Prepared(PreparedCommand::Execute { .. }) => false,
+            Action::Transaction(_) | Action::Setting(_)
+                if self.concerns_all_joined(&understood.plan) =>
+            {
+                true
+            }
             Action::Transaction(command) => {
                 self.ends_definitions(command) || self.keeps_promise(command)
             }
@@ -248,6 +255,7 @@ impl Session {
             self.describe_locally(&portal.statement, &mut answer);
             self.answer(&answer);
         } else {
+            self.attach_portal(name).await?;
             self.exchange.out.extend_from_slice(frame);
             self.exchange.replies.expect(Expected::DescribePortal);
         }
@@ -264,10 +272,18 @@ impl Session {
         })
     }
 
+    /// In a transaction on several nodes, a portal may be on another node than the current one.
+    async fn attach_portal(&mut self, name: &[u8]) -> Result<(), Trouble> {
+        match self.batch.portal(name).and_then(|portal| portal.node) {
+            Some(node) if self.is_spread() => self.attach(node).await,
+            _ => Ok(()),
+        }
+    }
+
     /// A cursor made by DECLARE is a portal too, and only its server knows it.
     async fn attach_cursor(&mut self, error: ClientError) -> Result<(), Trouble> {
         if self.links.current.is_none() {
-            let Some(node) = self.links.kept.first().map(crate::link::Link::node) else {
+            let Some(node) = self.links.kept.first().map(Link::node) else {
                 return Err(error.into());
             };
             self.attach(node).await?;
@@ -292,6 +308,7 @@ impl Session {
         if portal.runs == Runs::InHerd || self.runs_in_block(&portal.statement)? {
             return Box::pin(self.execute_in_herd(&portal)).await;
         }
+        self.attach_portal(name).await?;
         if let Some(understood) = &portal.statement.understood {
             self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);
         }

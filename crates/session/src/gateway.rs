@@ -10,7 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use herd_catalog::Catalog;
 use herd_config::Config;
-use herd_execute::copy::Decisions;
+use herd_execute::Decisions;
 use herd_execute::define::{Block, Completed, DefineError};
 use herd_execute::{SpareBuffers, Subject};
 use herd_node::Pools;

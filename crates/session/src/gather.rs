@@ -38,6 +38,12 @@ impl Session {
             )
             .into());
         }
+        if self.is_spread() {
+            return Err(ClientError::unsupported(
+                "COPY from several nodes cannot follow other work on several nodes in its transaction",
+            )
+            .into());
+        }
         let catalog = Arc::clone(&self.catalog());
         let table = catalog.table(copy.table).ok_or_else(table_gone)?;
         let nodes = catalog.nodes_of(table);

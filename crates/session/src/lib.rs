@@ -12,6 +12,7 @@ mod bring;
 mod circumstances;
 mod conclude;
 mod copy;
+mod deadlock;
 mod define;
 mod exchange;
 mod extended;
@@ -37,11 +38,13 @@ mod several;
 mod shape;
 mod show;
 mod simple;
+mod spread;
 mod statements;
 mod sweeper;
 mod transaction;
 mod trouble;
 
+pub use deadlock::{LockWait, watch_deadlocks};
 pub use define::{ClientNode, ClientNodes};
 pub use front::{Lobby, serve};
 pub use gateway::{

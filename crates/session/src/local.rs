@@ -117,6 +117,13 @@ impl Session {
         };
         let mut out = BytesMut::new();
         let tag = match &understood.plan.action {
+            Action::Transaction(_) | Action::Setting(_)
+                if self.concerns_all_joined(&understood.plan) =>
+            {
+                let tag = self.command_all_joined(&understood.plan, &statement.text).await?;
+                message::command_complete(&mut out, &tag);
+                None
+            }
             Action::Transaction(command) if self.ends_definitions(command) => {
                 self.send_held_back().await?;
                 Some(self.end_definitions(command).await?)

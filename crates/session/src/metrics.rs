@@ -23,6 +23,7 @@ pub struct Metrics {
     pub logins: IntCounterVec,
     pub clients: IntGauge,
     pub cancels: IntCounter,
+    pub deadlocks: IntCounter,
 }
 
 impl Metrics {
@@ -48,12 +49,17 @@ impl Metrics {
             IntCounter::new("herd_node_losses_total", "Server connections that broke in use.")?;
         let clients = IntGauge::new("herd_clients", "Clients connected now.")?;
         let cancels = IntCounter::new("herd_cancels_total", "Cancel requests received.")?;
+        let deadlocks = IntCounter::new(
+            "herd_deadlocks_total",
+            "Transactions that were made to fail because of a deadlock over several nodes.",
+        )?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(refused.clone()))?;
         registry.register(Box::new(logins.clone()))?;
         registry.register(Box::new(nodes_lost.clone()))?;
         registry.register(Box::new(clients.clone()))?;
         registry.register(Box::new(cancels.clone()))?;
+        registry.register(Box::new(deadlocks.clone()))?;
         Ok(Metrics {
             simple: latency.get_metric_with_label_values(&["forward", "simple"])?,
             extended: latency.get_metric_with_label_values(&["forward", "extended"])?,
@@ -63,6 +69,7 @@ impl Metrics {
             logins,
             clients,
             cancels,
+            deadlocks,
         })
     }
 

@@ -1,19 +1,21 @@
 //! All clients of this process: who they are, what they do, and how to reach them from outside.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures::future::join_all;
 use herd_execute::Interrupts;
 use herd_node::ServerIdentity;
-use herd_types::ClientId;
+use herd_types::{ClientError, ClientId};
 use herd_wire::cancel::CancelKey;
 use herd_wire::startup::ProtocolMinor;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
+
+use crate::deadlock::Backend;
 
 /// Process ids that clients are given before they start again.
 const PROCESS_IDS: u64 = 1 << 30;
@@ -53,6 +55,10 @@ pub struct ClientHandle {
     phase: AtomicU8,
     /// Milliseconds since `connected_at`.
     phase_since_ms: AtomicU64,
+    /// Microseconds since `connected_at`; zero while its transaction is on one node at most.
+    spanning_since_us: AtomicU64,
+    /// How many clients are spanning.
+    spanning_clients: Arc<AtomicUsize>,
     running: Mutex<Running>,
     cancels_done: Notify,
     /// Cancel requests so far.
@@ -159,13 +165,32 @@ impl ClientHandle {
     /// Cancels what the client runs at this moment, or nothing.
     pub async fn cancel(&self) {
         self.cancels.fetch_add(1, Ordering::Relaxed);
-        let servers = {
+        self.cancel_on(|_| true, || ()).await;
+    }
+
+    /// Cancels what the client runs on this connection, for a reason that it is told. False when
+    /// it does not run anything there any more.
+    pub async fn fail(&self, backend: Backend, error: &ClientError) -> bool {
+        let reason = &self.interrupts.cancel_reason;
+        self.cancel_on(|server| backend_of(server) == backend, || reason.give(error)).await
+    }
+
+    /// `prepare` runs before anything is cancelled, if there is anything to be.
+    async fn cancel_on(
+        &self,
+        is_meant: impl Fn(&ServerIdentity) -> bool,
+        prepare: impl FnOnce(),
+    ) -> bool {
+        let servers: SmallVec<[Arc<ServerIdentity>; 1]> = {
             let mut running = self.running.lock();
-            if running.servers.is_empty() {
-                return;
+            let meant = running.servers.iter().filter(|server| is_meant(server));
+            let servers: SmallVec<_> = meant.cloned().collect();
+            if servers.is_empty() {
+                return false;
             }
             running.cancels_in_flight += 1;
-            running.servers.clone()
+            prepare();
+            servers
         };
         let passed_on = join_all(servers.iter().map(|server| server.cancel())).await;
         for error in passed_on.into_iter().filter_map(Result::err) {
@@ -173,6 +198,56 @@ impl ClientHandle {
         }
         self.running.lock().cancels_in_flight -= 1;
         self.cancels_done.notify_waiters();
+        true
+    }
+
+    /// The connections that a cancel request reaches now.
+    pub fn running_on(&self) -> Vec<Backend> {
+        self.running.lock().servers.iter().map(|server| backend_of(server)).collect()
+    }
+
+    /// Since when its transaction is on several nodes, if it is.
+    pub fn spanning_since(&self) -> Option<Instant> {
+        match self.spanning_since_us.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(self.connected_at + Duration::from_micros(since)),
+        }
+    }
+}
+
+fn backend_of(server: &ServerIdentity) -> Backend {
+    Backend { node: server.node, process_id: server.process_id }
+}
+
+/// Held as long as a client's transaction is on several nodes. Within another it changes nothing.
+#[derive(Debug)]
+pub struct Spanning {
+    client: Arc<ClientHandle>,
+    is_outermost: bool,
+}
+
+impl Spanning {
+    #[must_use]
+    pub fn begin(client: &Arc<ClientHandle>) -> Spanning {
+        let since = client.connected_at.elapsed().as_micros().max(1);
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        let is_outermost = client
+            .spanning_since_us
+            .compare_exchange(0, since, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        if is_outermost {
+            client.spanning_clients.fetch_add(1, Ordering::Relaxed);
+        }
+        Spanning { client: Arc::clone(client), is_outermost }
+    }
+}
+
+impl Drop for Spanning {
+    fn drop(&mut self) {
+        if self.is_outermost {
+            self.client.spanning_since_us.store(0, Ordering::Relaxed);
+            self.client.spanning_clients.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -181,6 +256,7 @@ impl ClientHandle {
 pub struct Clients {
     by_process_id: DashMap<i32, Arc<ClientHandle>>,
     next_id: AtomicU64,
+    spanning: Arc<AtomicUsize>,
 }
 
 /// A client's place in the registry, given up when the session ends.
@@ -205,6 +281,12 @@ impl Clients {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_process_id.is_empty()
+    }
+
+    /// How many have a transaction on several nodes.
+    #[must_use]
+    pub fn spanning(&self) -> usize {
+        self.spanning.load(Ordering::Relaxed)
     }
 
     #[must_use]
@@ -235,6 +317,8 @@ impl Clients {
             cancel_key: CancelKey::generate(process_id, minor),
             phase: AtomicU8::new(Phase::Idle as u8),
             phase_since_ms: AtomicU64::new(0),
+            spanning_since_us: AtomicU64::new(0),
+            spanning_clients: Arc::clone(&self.spanning),
             running: Mutex::default(),
             cancels_done: Notify::new(),
             cancels: AtomicU64::new(0),
@@ -252,5 +336,38 @@ impl Clients {
         {
             handle.cancel().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(clients: &Arc<Clients>) -> Registered {
+        clients.register("herd", "herd", "here".to_owned(), ProtocolMinor::Zero)
+    }
+
+    #[test]
+    fn a_client_spans_nodes_as_long_as_the_outermost_says_so() {
+        let clients = Arc::new(Clients::default());
+        let client = register(&clients);
+        assert_eq!((clients.spanning(), client.handle.spanning_since()), (0, None));
+        let outer = Spanning::begin(&client.handle);
+        let since = client.handle.spanning_since();
+        assert!(since.is_some());
+        drop(Spanning::begin(&client.handle));
+        assert_eq!((clients.spanning(), client.handle.spanning_since()), (1, since));
+        drop(outer);
+        assert_eq!((clients.spanning(), client.handle.spanning_since()), (0, None));
+    }
+
+    #[tokio::test]
+    async fn who_runs_nothing_there_is_not_made_to_fail() {
+        let clients = Arc::new(Clients::default());
+        let client = register(&clients);
+        let backend = Backend { node: herd_types::NodeId(1), process_id: 1 };
+        let error = ClientError::error(herd_types::SqlState::DEADLOCK_DETECTED, "no");
+        assert!(!client.handle.fail(backend, &error).await);
+        assert_eq!(client.handle.interrupts.cancel_reason.take(), None);
     }
 }

@@ -62,6 +62,8 @@ pub struct Session {
     pub(crate) links: Links,
     /// Herd's own transaction on the current link, around a query of several nodes.
     pub(crate) aside: Option<Aside>,
+    /// The transaction has temporary tables of Herd's, with which it cannot be prepared.
+    pub(crate) holds_temporary_tables: bool,
     /// How many temporary tables the session has had made, for their names.
     pub(crate) brought_tables: u64,
     pub(crate) exchange: Exchange,
@@ -89,6 +91,7 @@ impl Session {
             defining: None,
             links: Links::default(),
             aside: None,
+            holds_temporary_tables: false,
             brought_tables: 0,
             exchange: Exchange::default(),
             batch: Batch::default(),
@@ -181,7 +184,9 @@ impl Session {
     pub(crate) async fn pass_unasked(&mut self) -> Result<(), Ending> {
         let interrupts = &self.registered.handle.interrupts;
         let mut lost = None;
-        for link in self.links.kept.iter_mut().chain(&mut self.links.current) {
+        for link in
+            self.links.kept.iter_mut().chain(&mut self.links.current).chain(&mut self.links.joined)
+        {
             let server = link.lease.connection();
             let mut output = Output::default();
             let walked = Replies::default().walk(&server.read, &mut output, None);

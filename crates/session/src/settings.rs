@@ -84,6 +84,12 @@ impl SessionSettings {
         self.auto_fragment.as_deref()
     }
 
+    /// The savepoint that a failed transaction goes back to at most.
+    #[must_use]
+    pub fn innermost_savepoint(&self) -> Option<&str> {
+        self.savepoints.last().map(|savepoint| savepoint.name.as_str())
+    }
+
     pub fn set(&mut self, name: &str, setting: Setting) {
         self.change(self.current.with(name, setting));
     }

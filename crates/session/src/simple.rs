@@ -87,6 +87,10 @@ impl Session {
                 let tag = Box::pin(self.discard_all()).await?;
                 self.complete_command(tag).await
             }
+            Action::Setting(_) if self.concerns_all_joined(plan) => {
+                let tag = self.command_all_joined(plan, sql).await?;
+                self.complete_command(&tag).await
+            }
             Action::Setting(_) => {
                 let node = self.node_for_settings();
                 self.forward(node, false, frame, plan, sql).await
@@ -221,6 +225,10 @@ impl Session {
         plan: &Plan,
         sql: &[u8],
     ) -> Result<(), Trouble> {
+        if self.concerns_all_joined(plan) {
+            let tag = self.command_all_joined(plan, sql).await?;
+            return self.complete_command(&tag).await;
+        }
         if self.ends_definitions(command) {
             let tag = self.end_definitions(command).await?;
             return self.complete_command(tag).await;

@@ -60,12 +60,14 @@ impl GatherRun<'_> {
         let source =
             |(connection, place)| Source { connection, strand: Strand::new(envelope, place) };
         let sources = connections.into_iter().zip(places).map(source).collect();
+        let reason = &self.interrupts.cancel_reason;
         let mut gathering = Gathering { run: self, sources, output: Output::default() };
         let result = gathering.gather().await;
         let unusable = match result {
             Ok(_) => Vec::new(),
             Err(_) => gathering.abort().await,
         };
+        let result = CopyTrouble::explained(result, reason);
         CopyOutcome { result, unusable, status: gathering.status() }
     }
 }

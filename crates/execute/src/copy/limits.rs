@@ -23,7 +23,4 @@ pub(super) const READ_BYTES: usize = 128 << 10;
 /// Within which a node must confirm that it has given up a COPY.
 pub(super) const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Within which a node must have prepared, or finished a prepared transaction.
-pub(super) const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
-
 const _: () = assert!(FRAME_BYTES <= OUTBOX_BYTES_MAX && WRITE_BYTES_MIN <= OUTBOX_BYTES_MAX);

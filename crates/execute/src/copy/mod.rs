@@ -5,9 +5,7 @@
 
 mod binary;
 mod branch;
-mod commit;
 mod csv;
-mod decisions;
 mod encoding;
 mod error;
 mod fields;
@@ -29,7 +27,6 @@ mod tests;
 mod text;
 mod trouble;
 
-pub use decisions::{Boxed, Decision, Decisions, End, Intent};
 pub use error::StreamError;
 pub use gather::GatherRun;
 pub use key::{KeyReader, StreamEncoding};

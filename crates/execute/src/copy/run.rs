@@ -7,11 +7,10 @@ use herd_plan::{CopyIn, OnError, Spread};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::TransactionStatus;
 
-use super::commit::{commit, roll_back};
-use super::decisions::{Decisions, Intent};
 use super::stream::CopyStream;
 use super::trouble::CopyTrouble;
-use crate::{ClientConnection, Interrupts};
+use crate::commit::{commit, roll_back};
+use crate::{ClientConnection, Decisions, Intent, Interrupts};
 
 /// A planned COPY, and whose it is.
 pub struct CopyRun<'a> {
@@ -53,7 +52,8 @@ impl CopyRun<'_> {
         connections: Vec<&mut ServerConnection>,
         scope: Scope<'_>,
     ) -> CopyOutcome {
-        match scope {
+        let reason = &self.interrupts.cancel_reason;
+        let outcome = match scope {
             Scope::Session => self.run_in_session(connections).await,
             Scope::Own { decisions, intent } => {
                 let mut unusable = Vec::new();
@@ -64,7 +64,8 @@ impl CopyRun<'_> {
                 });
                 CopyOutcome { result, unusable, status: None }
             }
-        }
+        };
+        CopyOutcome { result: CopyTrouble::explained(outcome.result, reason), ..outcome }
     }
 
     async fn run_in_session(self, connections: Vec<&mut ServerConnection>) -> CopyOutcome {

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use herd_node::NodeError;
 use herd_types::{ClientError, SqlState};
+use herd_wire::frame::HEADER_BYTES;
 
-use crate::ClientLost;
+use crate::cancel_reason::is_cancelled;
+use crate::{CancelReason, ClientLost};
 
 #[derive(Debug)]
 pub enum CopyTrouble {
@@ -24,22 +26,36 @@ pub enum CopyTrouble {
 
 impl CopyTrouble {
     /// A node was lost before anything was decided.
-    pub(super) fn undone(error: &NodeError) -> CopyTrouble {
+    pub(crate) fn undone(error: &NodeError) -> CopyTrouble {
         let error = ClientError::error(error.sqlstate(), error.to_string());
-        CopyTrouble::Refused(error.with_detail("Nothing of this COPY remains."))
+        CopyTrouble::Refused(error.with_detail("Nothing of it remains."))
     }
 
     /// A node answered, or was lost, when a statement of Herd's own was sent to it.
-    pub(super) fn of_statement(error: NodeError) -> CopyTrouble {
+    pub(crate) fn of_statement(error: NodeError) -> CopyTrouble {
         match error {
             NodeError::Server(body) => CopyTrouble::Server(body),
             lost => CopyTrouble::undone(&lost),
         }
     }
 
-    pub(super) fn unknown(message: String) -> CopyTrouble {
+    /// Of what was cancelled, why, if Herd has had it cancelled.
+    pub(crate) fn explained<T>(
+        result: Result<T, CopyTrouble>,
+        reason: &CancelReason,
+    ) -> Result<T, CopyTrouble> {
+        let reason = reason.take();
+        result.map_err(|trouble| match (trouble, reason) {
+            (CopyTrouble::Server(body), Some(frame)) if is_cancelled(&body) => {
+                CopyTrouble::Server(frame.slice(HEADER_BYTES..))
+            }
+            (trouble, _) => trouble,
+        })
+    }
+
+    pub(crate) fn unknown(message: String) -> CopyTrouble {
         let error = ClientError::error(SqlState::TRANSACTION_RESOLUTION_UNKNOWN, message);
-        CopyTrouble::Refused(error.with_detail("Whether the COPY took effect is not known."))
+        CopyTrouble::Refused(error.with_detail("Whether it took effect is not known."))
     }
 }
 

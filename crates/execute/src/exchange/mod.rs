@@ -47,7 +47,7 @@ pub struct Request {
     pub nodes: Vec<NodeId>,
 }
 
-/// A node that gives rows: its connection, and what it calls the types of the request.
+/// A node that gives rows, which may be the one to which they are brought: its connection, and what it calls the types of the request.
 pub struct Giver<'c> {
     pub connection: &'c mut ServerConnection,
     /// For each request.
@@ -90,13 +90,14 @@ impl Bringing<'_> {
         givers: BTreeMap<NodeId, Giver<'c>>,
     ) -> BringOutcome {
         let sources = givers.into_iter().map(|(node, giver)| (node, Source::new(giver))).collect();
+        let reason = &self.interrupts.cancel_reason;
         let mut run = Run { bringing: self, sink: Sink::new(sink), sources };
         let result = run.bring_all().await;
         let unusable = match result {
             Ok(_) => Vec::new(),
             Err(_) => run.abort().await,
         };
-        BringOutcome { result, unusable }
+        BringOutcome { result: CopyTrouble::explained(result, reason), unusable }
     }
 }
 
@@ -117,7 +118,8 @@ impl Run<'_, '_> {
     async fn bring(&mut self, request: &Request) -> Result<u64, CopyTrouble> {
         self.sink.make(request).await?;
         let mut rows = 0;
-        if request.nodes.contains(&self.sink.node()) {
+        let home = self.sink.node();
+        if request.nodes.contains(&home) && !self.sources.contains_key(&home) {
             rows += self.sink.insert_own(request).await?;
         }
         let others: Vec<NodeId> =

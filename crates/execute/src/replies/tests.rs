@@ -371,3 +371,5 @@ fn the_end_of_a_transaction_is_held_until_it_may_be_told() {
     assert_eq!(told, ready(b'I'));
     assert!(!replies.stop_holding());
 }
+
+mod cancelled;

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use futures::future::join_all;
 use herd_catalog::{
     Bound, Catalog, Change, Column, FamilyWish, FragmentSpec, KindSpec, Method, Node, NodeRole,
     NodeStatus, NodeWish, SearchPath, TableName, TableSpec,
 };
 use herd_config::{Pool as PoolConfig, PoolMode};
-use herd_execute::copy::{
-    Boxed, CopyOutcome, CopyRun, Decision, Decisions, End, GatherRun, Intent, Scope,
+use herd_execute::copy::{CopyOutcome, CopyRun, GatherRun, Scope};
+use herd_execute::{
+    Boxed, ClientConnection, Decision, Decisions, End, Intent, IntentKind, Interrupts,
 };
-use herd_execute::{ClientConnection, Interrupts};
 use herd_node::{Lease, Numberings, PoolKey, Pools, ServerConnection, Settings};
 use herd_plan::{Action, Context, CopyIn, Planner, Query};
 use herd_testkit::TempPostgres;
@@ -99,12 +100,10 @@ impl Bed {
         sql: &str,
         talk: impl FnOnce(Talker) -> F,
     ) -> (CopyOutcome, Vec<u8>) {
-        let mut leases = Vec::new();
-        for node in 1..=NODES {
-            leases.push(self.lease(node).await);
-        }
+        let mut leases = join_all((1..=NODES).map(|node| self.lease(node))).await;
         let connections = leases.iter_mut().map(Lease::connection).collect();
         let intent = Intent {
+            kind: IntentKind::Copy,
             description: sql.to_owned(),
             nodes: (1..=NODES).map(NodeId).collect(),
             database: self.database.clone(),

@@ -17,6 +17,8 @@ use prometheus::{IntGaugeVec, Opts};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::lock_waits;
+
 /// Looks roles up on the control runtime, where the control connections live.
 pub struct HerdRoles {
     directory: Arc<RoleDirectory>,
@@ -72,7 +74,8 @@ impl NodeStates for HerdNodeStates {
     }
 }
 
-/// Starts health probes, the sweeper and the reading of functions on the current runtime.
+/// Starts health probes, the sweeper, the reading of functions and the watch for deadlocks on the
+/// current runtime.
 pub fn start(
     gateway: &Arc<Gateway>,
     pools: &Arc<ControlPools>,
@@ -86,6 +89,11 @@ pub fn start(
     tokio::spawn(herd_sidecar::watch(Arc::clone(health), Arc::clone(pools), catalog, stop.clone()));
     tokio::spawn(herd_session::sweep(Arc::clone(gateway), stop.clone()));
     tokio::spawn(herd_session::keep_routines(Arc::clone(gateway), stop.clone()));
+    let lock_waits = {
+        let pools = Arc::clone(pools);
+        move || lock_waits::now(Arc::clone(&pools))
+    };
+    tokio::spawn(herd_session::watch_deadlocks(Arc::clone(gateway), lock_waits, stop.clone()));
 }
 
 /// Starts the HTTP pages on the current runtime.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use herd_catalog::{Catalog, Change};
-use herd_execute::copy::{self, Decision, Decisions, End};
 use herd_execute::define::{
     Block, Completed, DefineError, Definer, Intent, Journal, Publisher, Settled,
 };
+use herd_execute::{Decision, Decisions, End};
 use herd_plan::ddl::{Draft, Outcome};
 use herd_session::{Boxed, ClientNode, ClientNodes, Definitions, Jobs};
 use herd_sidecar::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Ledger, LedgerError, Payload};
@@ -19,7 +19,6 @@ use tokio::sync::watch;
 /// A statement that was planned before statements were held is on its way to its node by then.
 const HOLD_GRACE: Duration = Duration::from_millis(10);
 const DEFINE_KIND: &str = "define";
-const COPY_KIND: &str = "copy";
 
 pub struct LedgerJournal(Arc<Ledger>);
 
@@ -165,7 +164,7 @@ impl Definitions for HerdDefinitions {
 pub struct LedgerDecisions(pub Arc<Ledger>);
 
 impl Decisions for LedgerDecisions {
-    fn open(&self, intent: copy::Intent) -> copy::Boxed<'_, Result<Decision, ClientError>> {
+    fn open(&self, intent: herd_execute::Intent) -> Boxed<'_, Result<Decision, ClientError>> {
         Box::pin(async move {
             let gid = format!("{COPY_GID_PREFIX}{}_", self.0.instance());
             let payload = Payload::Prepared {
@@ -174,17 +173,17 @@ impl Decisions for LedgerDecisions {
                 database: Some(intent.database),
             };
             let json = to_json(&payload)?;
-            let job = self.0.begin(COPY_KIND, &intent.description, json).await;
+            let job = self.0.begin(intent.kind.as_str(), &intent.description, json).await;
             let job = job.map_err(not_durable)?;
             Ok(Decision { gid: format!("{gid}{}", job.0) })
         })
     }
 
-    fn commit<'a>(&'a self, decision: &'a Decision) -> copy::Boxed<'a, Result<(), ClientError>> {
+    fn commit<'a>(&'a self, decision: &'a Decision) -> Boxed<'a, Result<(), ClientError>> {
         Box::pin(async move { self.0.decide(job_of(decision)?, None).await.map_err(not_durable) })
     }
 
-    fn close<'a>(&'a self, decision: &'a Decision, end: End) -> copy::Boxed<'a, ()> {
+    fn close<'a>(&'a self, decision: &'a Decision, end: End) -> Boxed<'a, ()> {
         Box::pin(async move {
             let reason = match end {
                 End::Committed => None,
@@ -192,16 +191,16 @@ impl Decisions for LedgerDecisions {
             };
             let Ok(job) = job_of(decision) else { return };
             if let Err(error) = self.0.end(job, reason).await {
-                tracing::error!(%job, %error, "the end of a COPY was not recorded");
+                tracing::error!(%job, %error, "the end of a transaction was not recorded");
             }
         })
     }
 
-    fn leave<'a>(&'a self, decision: &'a Decision, reason: String) -> copy::Boxed<'a, ()> {
+    fn leave<'a>(&'a self, decision: &'a Decision, reason: String) -> Boxed<'a, ()> {
         Box::pin(async move {
             let Ok(job) = job_of(decision) else { return };
             if let Err(error) = self.0.leave(job, reason).await {
-                tracing::error!(%job, %error, "a COPY that has to be repaired was not recorded");
+                tracing::error!(%job, %error, "a transaction that has to be repaired was not recorded");
             }
         })
     }

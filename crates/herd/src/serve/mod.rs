@@ -8,6 +8,7 @@ mod control;
 mod definitions;
 mod handover;
 mod listen;
+mod lock_waits;
 mod operator;
 mod routines;
 mod worker;

@@ -131,13 +131,31 @@ impl Code {
             return;
         }
         if first.is_word(sql, "local") {
-            let name = rest.get(1);
-            self.effects.probes_settings |= name.is_some_and(|name| matters_locally(*name, sql));
+            self.read_local_setting(sql, &rest[1..]);
         } else if first.is_word(sql, "session") && !sees(sql, rest, &["session", "authorization"]) {
             self.read_setting(sql, &rest[1..]);
         } else {
             self.read_setting(sql, rest);
         }
+    }
+
+    fn read_local_setting(&mut self, sql: &[u8], rest: &[Token]) {
+        self.effects.probes_settings |=
+            rest.first().is_some_and(|name| matters_locally(*name, sql));
+        let word = |at: usize| rest.get(at).and_then(|token| token.identifier(sql));
+        let has_dot = rest.get(1).is_some_and(|next| next.kind == Kind::Dot);
+        match (word(0), word(2)) {
+            (Some(prefix), Some(name)) if has_dot => {
+                self.set_locally(format!("{prefix}.{name}").to_ascii_lowercase());
+            }
+            (Some(name), _) => self.set_locally(name.to_ascii_lowercase()),
+            (None, _) => self.leave(PinReason::CustomSetting),
+        }
+    }
+
+    fn set_locally(&mut self, name: String) {
+        self.effects.probes_settings |= name == "search_path" || name == "role";
+        self.effects.local_settings.insert(name);
     }
 
     /// `name …`, `prefix.name …`, `ROLE …` or `SESSION AUTHORIZATION …`
@@ -183,8 +201,10 @@ impl Code {
             .filter(|name| name != UNKNOWN)
             .map(|name| name.to_ascii_lowercase());
         if is_local(sql, arguments) {
-            let is_other = |name: String| name != "search_path" && name != "role";
-            self.effects.probes_settings |= !name.is_some_and(is_other);
+            match name {
+                Some(name) => self.set_locally(name),
+                None => self.leave(PinReason::CustomSetting),
+            }
             return;
         }
         self.effects.probes_settings = true;

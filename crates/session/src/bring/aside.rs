@@ -1,13 +1,12 @@
 //! Where rows come together: the session's own transaction, or one of Herd's aside of it.
 
 use bytes::Bytes;
-use herd_catalog::Catalog;
 use herd_execute::{Expected, Shown};
 use herd_node::Lease;
-use herd_types::ClientError;
+use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
 
-use super::gone;
+use super::{Gathering, gone};
 use crate::link::Link;
 use crate::session::Session;
 use crate::simple::REFUSED_SQL;
@@ -16,6 +15,7 @@ use crate::trouble::Trouble;
 
 /// Temporary tables are made in it, whatever the session's default is.
 const BEGIN_ASIDE: &[u8] = b"BEGIN READ WRITE";
+const READ_WRITE: &[u8] = b"SET TRANSACTION READ WRITE";
 /// What the statement may do is again what the session's own transaction would allow it.
 const AS_BY_DEFAULT: &[u8] =
     b"SELECT pg_catalog.set_config('transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), true)";
@@ -51,39 +51,51 @@ impl Session {
     /// The home node, in the session's own transaction if that is there.
     pub(super) async fn go_where_rows_come_together(
         &mut self,
-        catalog: &Catalog,
+        gathering: &Gathering,
+        setup: &[Vec<u8>],
     ) -> Result<(), Trouble> {
-        let home = catalog.home();
-        if let Transaction::Open { movable, .. } = &self.transaction {
-            let is_at_home = self.links.current.as_ref().is_some_and(|link| link.node() == home);
-            let has_been_there = is_at_home && movable.is_none();
+        let home = gathering.catalog.home();
+        if matches!(self.transaction, Transaction::Open { .. }) {
             self.send_held_back().await?;
             let read_only = self.check_sees_others().await?;
-            match (has_been_there, read_only) {
-                (true, false) => return Ok(()),
-                (true, true) => return Err(read_only_at_home().into()),
-                (false, _) => {}
+            if gathering.needs_home && self.has_been_to(home) {
+                if self.is_spread() || read_only {
+                    return Err(needs_own_home().into());
+                }
+                self.holds_temporary_tables = true;
+                return Ok(());
             }
         }
         let begin = match &self.transaction {
             Transaction::Promised { begin } => Some(begin.clone()),
             _ => None,
         };
-        let mut leases = self.lease_each([home].into_iter()).await?;
-        let Some(mut lease) = leases.remove(&home) else { return Err(gone().into()) };
-        self.check_still_placed(catalog)?;
+        let mut link = match self.links.take_kept(home) {
+            Some(link) => link,
+            None => {
+                let mut leases = self.lease_each([home].into_iter()).await?;
+                Link::new(leases.remove(&home).ok_or_else(gone)?)
+            }
+        };
+        self.check_still_placed(&gathering.catalog)?;
         let promised = begin.is_some();
-        let began = begin_aside(&mut lease, begin.as_deref()).await;
+        let began = begin_aside(&mut link.lease, begin.as_deref(), setup).await;
         // A lease that is dropped closes its connection.
         began?;
-        self.handle().runs_on(lease.identity());
-        let waiting = self.links.current.replace(Link::new(lease));
+        self.handle().runs_on(link.lease.identity());
+        let waiting = self.links.current.replace(link);
         self.aside = Some(Aside { waiting });
         if promised && let Err(error) = self.check_sees_others().await {
             self.end_aside(true).await?;
             return Err(error);
         }
         Ok(())
+    }
+
+    /// Whether the session's transaction may have changed something on a node.
+    fn has_been_to(&self, node: NodeId) -> bool {
+        let mut links = self.links.current.iter().chain(&self.links.joined);
+        self.transaction.is_bound() && links.any(|link| link.node() == node)
     }
 
     /// Whether the transaction of the current link is read-only; an error if it reads from a
@@ -138,9 +150,8 @@ impl Session {
         if let Some(mut link) = link {
             let end: &[u8] = if failed { b"ROLLBACK" } else { b"COMMIT" };
             ended = link.lease.connection().simple(end).await.map(drop);
-            let cancelled = self.handle().runs_nowhere().await;
-            if ended.is_ok() && !cancelled {
-                link.lease.give_back();
+            if ended.is_ok() {
+                self.put_away(link).await;
             }
         }
         if let Some(own) = &self.links.current {
@@ -161,6 +172,7 @@ impl Session {
                 self.exchange.replies.expect(Expected::Ready { shown: Shown::No });
                 let heard = self.relay().await?;
                 self.transaction.note(heard.status.unwrap_or(TransactionStatus::Failed));
+                self.let_joined_go().await;
             }
             Transaction::Promised { .. } => self.transaction = Transaction::Void,
             _ => {}
@@ -169,23 +181,36 @@ impl Session {
     }
 }
 
-async fn begin_aside(lease: &mut Lease, promised: Option<&[u8]>) -> Result<(), Trouble> {
-    let Some(begin) = promised else {
-        return lease
-            .connection()
-            .simple(BEGIN_ASIDE)
-            .await
-            .map(drop)
-            .map_err(Trouble::in_transaction);
+/// `promised` is the BEGIN of a transaction of which no node has heard, `setup` what another node has
+/// heard of one.
+async fn begin_aside(
+    lease: &mut Lease,
+    promised: Option<&[u8]>,
+    setup: &[Vec<u8>],
+) -> Result<(), Trouble> {
+    let (begin, preamble) = match (promised, setup.split_first()) {
+        (Some(begin), _) => (begin, &[][..]),
+        (None, Some((begin, preamble))) => (begin.as_slice(), preamble),
+        (None, None) => (BEGIN_ASIDE, &[][..]),
     };
-    lease.connection().simple(begin).await.map_err(Trouble::in_transaction)?;
-    let writable = lease.connection().simple(b"SET TRANSACTION READ WRITE").await;
-    writable.map(drop).map_err(Trouble::in_transaction)
+    let preamble = preamble.iter().map(Vec::as_slice).filter(|sql| !sets_manner(sql));
+    for statement in [begin, READ_WRITE].into_iter().chain(preamble) {
+        lease.connection().simple(statement).await.map_err(Trouble::in_transaction)?;
+    }
+    Ok(())
 }
 
-fn read_only_at_home() -> ClientError {
-    ClientError::unsupported(
-        "a query of several nodes cannot follow others in a read-only transaction",
-    )
-    .with_hint("Run the query first in its transaction, or by itself.")
+/// SET TRANSACTION: whether it reads or writes is looked after here.
+fn sets_manner(sql: &[u8]) -> bool {
+    const WORDS: &[u8] = b"set transaction";
+    sql.get(..WORDS.len()).is_some_and(|start| start.eq_ignore_ascii_case(WORDS))
+}
+
+fn needs_own_home() -> ClientError {
+    ClientError::unsupported("this query of several nodes cannot run in this transaction")
+        .with_detail(
+            "It needs home tables as the transaction has left them, and temporary tables beside them, \
+             which a transaction on several nodes, or a read-only one, cannot have.",
+        )
+        .with_hint("Run it first in the transaction, or by itself.")
 }

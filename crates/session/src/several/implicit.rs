@@ -101,6 +101,13 @@ impl Session {
                 };
                 self.end_definitions(&command).await?;
             }
+            Transaction::Open { .. } if self.is_spread() => {
+                self.handle().enter(Phase::Running);
+                match conclusion {
+                    Conclusion::Committing => self.commit_spread().await?,
+                    _ => self.roll_back_spread().await?,
+                }
+            }
             Transaction::Open { .. } => {
                 self.batch.conclusion = conclusion;
                 self.handle().enter(Phase::Running);

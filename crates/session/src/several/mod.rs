@@ -88,7 +88,7 @@ impl Session {
     /// has run.
     async fn chart<'a>(&self, sql: &'a [u8], parts: &[Part]) -> Result<Course<'a>, ClientError> {
         let is_void = matches!(self.transaction, Transaction::Void);
-        if is_void || self.is_failed_on_server() || self.defining.is_some() {
+        if is_void || self.is_failed_on_server() || self.defining.is_some() || self.is_spread() {
             return Ok(Course::OneByOne);
         }
         let mut is_whole = true;
@@ -102,7 +102,10 @@ impl Session {
                 Err(Unclear::Refused(error)) => Err(error.clone()),
             };
             match manner {
-                Ok(Manner::Together(need)) => needs = needs.and(need).ok_or_else(several_nodes)?,
+                Ok(Manner::Together(need)) => match needs.and(need) {
+                    Some(both) => needs = both,
+                    None => is_whole = false,
+                },
                 Ok(Manner::Alone) => is_whole = false,
                 Ok(Manner::AloneBeforeOthers) => return Ok(Course::OneByOne),
                 Err(error) if error.sqlstate == SqlState::FEATURE_NOT_SUPPORTED => {
@@ -199,10 +202,4 @@ fn ends_transaction(part: &Part, text: &[u8]) -> bool {
         }
         _ => false,
     }
-}
-
-fn several_nodes() -> ClientError {
-    ClientError::unsupported("the statements of this query string need more than one node")
-        .with_detail("A query string of several statements is one transaction.")
-        .with_hint("Send the statements one by one.")
 }

@@ -97,8 +97,11 @@ impl Analysis<'_> {
         }
         let whole_rows = words.whole_rows(&self.readings, &mentions)?;
         let parameters = self.parameters.keys().map(|&index| usize::from(index) + 1).max();
-        let mut exchange =
-            Exchange { brought: Vec::new(), parameters: parameters.unwrap_or_default() };
+        let mut exchange = Exchange {
+            brought: Vec::new(),
+            needs_home: needs.iter().any(|need| matches!(need, Need::Home(_))),
+            parameters: parameters.unwrap_or_default(),
+        };
         for (reading, mention) in self.readings.iter().zip(mentions) {
             let all = whole_rows || self.manner.names_all_columns || self.renames(reading.table.id);
             self.bring(&mut exchange, reading, mention, &words, all);

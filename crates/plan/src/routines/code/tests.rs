@@ -53,7 +53,7 @@ fn commands_are_known_where_statements_start() {
             BEGIN RESET app.who; END
                 no pin, probes, app.who
             BEGIN SET LOCAL work_mem = '1MB'; SET TRANSACTION READ ONLY; SET CONSTRAINTS ALL DEFERRED; END
-                nothing
+                no pin
             BEGIN SET LOCAL search_path = a; END
                 no pin, probes
             BEGIN SET ROLE ann; END
@@ -111,11 +111,11 @@ fn calls_are_known_wherever_they_stand() {
             SELECT set_config('App.Who', $1, false)
                 no pin, probes, app.who
             SELECT set_config('app.who'::text, lower($1), true)
-                nothing
+                no pin
             SELECT set_config('search_path', $1, true)
                 no pin, probes
             SELECT set_config($1, $2, true)
-                no pin, probes
+                custom setting in f
             SELECT set_config($1, $2, false)
                 custom setting in f, probes
             SELECT set_config('role', $1, false)

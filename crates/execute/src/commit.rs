@@ -1,20 +1,70 @@
-//! The end of a COPY's own transaction: on all nodes that got rows, or on none.
+//! The end of a transaction on several nodes: it happens on all that have written, or on none.
+
+use std::time::Duration;
 
 use futures::future::join_all;
 use herd_node::{NodeError, ServerConnection};
 use herd_types::NodeId;
 use tokio::time::timeout;
 
-use super::decisions::{Decision, Decisions, End, Intent};
-use super::limits::PREPARE_TIMEOUT;
-use super::trouble::CopyTrouble;
+use crate::copy::CopyTrouble;
+use crate::decisions::{Decision, Decisions, End, Intent};
+
+/// Within which a node must have prepared, or finished a prepared transaction.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
+const HAS_WRITTEN: &[u8] = b"SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL";
+
+/// Commits open transactions that are one: in one phase if a single node has written. Those that have
+/// only read end last. After an error nothing remains, unless it says otherwise.
+///
+/// Not cancel-safe: what is prepared by then is left to be repaired.
+pub async fn commit_open(
+    connections: Vec<&mut ServerConnection>,
+    decisions: &dyn Decisions,
+    intent: Intent,
+    unusable: &mut Vec<NodeId>,
+) -> Result<(), CopyTrouble> {
+    let asked = connections.into_iter().map(|connection| async {
+        let written = has_written(connection).await;
+        (connection, written)
+    });
+    let (mut readers, mut writers, mut first_error) = (Vec::new(), Vec::new(), None);
+    for (connection, written) in join_all(asked).await {
+        match written {
+            Ok(true) => writers.push(connection),
+            Ok(false) => readers.push(connection),
+            Err(error) => {
+                unusable.push(connection.node());
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = first_error {
+        readers.extend(writers);
+        roll_back(readers, unusable).await;
+        return Err(CopyTrouble::undone(&error));
+    }
+    let committed = commit(Vec::new(), writers, decisions, intent, unusable).await;
+    let end: &[u8] = if committed.is_ok() { b"COMMIT" } else { b"ROLLBACK" };
+    let ended = readers.into_iter().map(|reader| async {
+        let ended = reader.simple(end).await;
+        (reader.node(), ended)
+    });
+    for (node, ended) in join_all(ended).await {
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a node that only read did not end its transaction");
+            unusable.push(node);
+        }
+    }
+    committed
+}
 
 /// Ends the transactions of `idle`, which did nothing, and commits those of `writers`. After an
 /// error nothing remains, unless it says otherwise. Connections that are not at rest afterwards
 /// are named in `unusable`.
 ///
 /// Not cancel-safe: what is prepared by then is left to be repaired.
-pub(super) async fn commit(
+pub async fn commit(
     idle: Vec<&mut ServerConnection>,
     mut writers: Vec<&mut ServerConnection>,
     decisions: &dyn Decisions,
@@ -30,7 +80,7 @@ pub(super) async fn commit(
 }
 
 /// Ends transactions of which nothing shall remain.
-pub(super) async fn roll_back(connections: Vec<&mut ServerConnection>, unusable: &mut Vec<NodeId>) {
+pub async fn roll_back(connections: Vec<&mut ServerConnection>, unusable: &mut Vec<NodeId>) {
     let ends = connections.into_iter().map(|connection| async {
         let node = connection.node();
         (node, timeout(PREPARE_TIMEOUT, connection.simple(b"ROLLBACK")).await)
@@ -86,7 +136,7 @@ async fn commit_all(
         None => decisions.close(&decision, End::Committed).await,
         Some(error) => {
             // It is decided: the rows will be there as soon as the node is.
-            tracing::warn!(%error, gid = decision.gid, "COPY is committed, but not yet everywhere");
+            tracing::warn!(%error, gid = decision.gid, "committed, but not yet everywhere");
             decisions.leave(&decision, error.to_string()).await;
         }
     }
@@ -172,4 +222,9 @@ async fn step(connection: &mut ServerConnection, sql: &str, tag: &str) -> Result
             Err(NodeError::Silent { node, waited: PREPARE_TIMEOUT })
         }
     }
+}
+
+async fn has_written(connection: &mut ServerConnection) -> Result<bool, NodeError> {
+    let (answer, _) = connection.simple(HAS_WRITTEN).await?;
+    Ok(matches!(answer.rows.first().map(Vec::as_slice), Some([Some(value)]) if value == "t"))
 }

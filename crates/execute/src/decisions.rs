@@ -11,6 +11,7 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A transaction that is about to be prepared on several nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
+    pub kind: IntentKind,
     /// For people.
     pub description: String,
     pub nodes: Vec<NodeId>,
@@ -18,6 +19,22 @@ pub struct Intent {
     /// superusers may end them, and only from there.
     pub database: String,
     pub role: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntentKind {
+    Copy,
+    Transaction,
+}
+
+impl IntentKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IntentKind::Copy => "copy",
+            IntentKind::Transaction => "transaction",
+        }
+    }
 }
 
 /// The name under which every node prepares.
