@@ -102,12 +102,25 @@ def test_money_is_neither_made_nor_lost(bank: Demo) -> None:
             mover.stopped.set()
         for mover in movers:
             mover.join(RECOVERY_SECONDS_MAX)
-            assert not mover.is_alive(), f"a move hangs after {victim} was killed (seed {SEED}, turn {turn})"
+            assert not mover.is_alive(), f"a move hangs after {victim} was killed (seed {SEED}, turn {turn})\n{scene(bank)}"
             acknowledged |= mover.acknowledged
         wait_until(lambda: total(bank) == START * ACCOUNTS, RECOVERY_SECONDS_MAX, f"all money is there (seed {SEED}, turn {turn}, {victim})")
         settled(bank)
         assert total(bank) == START * ACCOUNTS, f"seed {SEED}, turn {turn}, {victim}"
         assert acknowledged <= moves(bank), f"seed {SEED}, turn {turn}, {victim}"
+
+
+def scene(demo: Demo) -> str:
+    """Who is where, for the report of a failure."""
+    lines = []
+    questions = ["SELECT pid, state, wait_event_type, wait_event, xact_start, query, pg_blocking_pids(pid) FROM pg_stat_activity WHERE datname = current_database()",
+                 "SELECT gid, prepared FROM pg_prepared_xacts"]
+    for number, node in enumerate(demo.nodes(), 1):
+        with psycopg.connect(**node.endpoint.parameters(), autocommit=True) as connection:
+            lines += [f"n{number} {row}" for sql in questions for row in connection.execute(sql)]
+    with psycopg.connect(**demo.endpoint.parameters(), autocommit=True) as connection:
+        lines += [f"{what} {row}" for what in ("clients", "servers", "jobs") for row in connection.execute(f"SHOW {what}").fetchall()[-12:]]
+    return "\n".join(lines)
 
 
 def total(demo: Demo) -> int:

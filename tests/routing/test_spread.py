@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -233,3 +235,31 @@ def test_a_client_that_leaves_leaves_nothing(endpoint: Endpoint, bank: Pair, key
         bank.tested.execute("UPDATE accounts SET note = 'free' WHERE id = %s", [key])
     bank.tested.execute("RESET lock_timeout")
     assert amounts(bank, keys) == [START] * 3
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_statement_with_parameters_ends_when_its_node_is_lost(bank: Pair, client: psycopg.Connection, keys: list[int], in_transaction: bool) -> None:
+    outcome: list[BaseException | None] = []
+
+    def sleep() -> None:
+        try:
+            client.execute("SELECT pg_sleep(%s) FROM accounts WHERE id = %s", [20, keys[1]])
+            outcome.append(None)
+        except psycopg.Error as error:
+            outcome.append(error)
+
+    if in_transaction:
+        client.execute("BEGIN")
+        client.execute("UPDATE accounts SET note = 'lost' WHERE id = %s", [keys[0]])
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    found = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 10
+    while not bank.behind[1].execute(found).fetchall():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    sleeper.join(10)
+    assert not sleeper.is_alive()
+    assert isinstance(outcome[0], psycopg.Error)
+    client.execute("ROLLBACK")
+    assert client.execute("SELECT note FROM accounts WHERE id = %s", [keys[0]]).fetchone() == (None,)

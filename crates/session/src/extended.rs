@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use herd_execute::{Expected, Shown};
+use herd_execute::Expected;
 use herd_node::FIRST_OF_USERS;
 use herd_plan::{
     Action, CustomSettings, Place, PreparedCommand, SettingCommand, Understood, Values,
@@ -22,7 +22,6 @@ use crate::parameters::BoundParameters;
 use crate::recheck::{Readiness, Within};
 use crate::session::Session;
 use crate::statements::ClientStatement;
-use crate::transaction::Transaction;
 use crate::trouble::{Ending, Trouble};
 
 /// A batch longer than this is sent before its Sync, as it would reach a server.
@@ -353,36 +352,6 @@ impl Session {
         let heard = self.relay().await?;
         self.act_on(&heard);
         Ok(())
-    }
-
-    async fn sync(&mut self) -> Result<(), Trouble> {
-        if !self.batch.is_skipping() {
-            self.resolve_pending().await?;
-        }
-        let timer = self.worker.gateway.metrics.start();
-        if self.aside.is_some() {
-            Box::pin(self.sync_aside()).await?;
-        } else if self.links.current.is_some() {
-            self.exchange.out.extend_from_slice(&message::SYNC);
-            self.exchange.replies.expect(Expected::Ready { shown: Shown::AsItIs });
-            let relayed = self.relay().await;
-            self.worker.gateway.metrics.stop_extended(&timer, &relayed);
-            let heard = relayed?;
-            self.act_on(&heard);
-            self.settle(&heard).await?;
-        } else {
-            self.answer_ready().await?;
-        }
-        self.batch.end(!matches!(self.transaction, Transaction::None));
-        Ok(())
-    }
-
-    /// ReadyForQuery that no server is asked for.
-    pub(crate) async fn answer_ready(&mut self) -> Result<(), Trouble> {
-        let mut ready = BytesMut::new();
-        message::ready(&mut ready, self.transaction.status());
-        self.answer(&ready);
-        self.relay().await.map(drop)
     }
 
     pub(crate) fn answer(&mut self, bytes: &[u8]) {

@@ -41,6 +41,7 @@ mod simple;
 mod spread;
 mod statements;
 mod sweeper;
+mod sync;
 mod transaction;
 mod trouble;
 
