@@ -1,9 +1,9 @@
 //! Queries over several nodes: the rows they need are brought to the home node, and they run there.
 //!
-//! What is brought lies in temporary tables, which go with a transaction. That is the session's own
-//! if the session has already been to the home node in it, so that the query sees what it wrote there.
-//! Otherwise it is a transaction *aside*: on another connection, for this query alone, while the
-//! session's own, if there is one, waits on its node and gives the rows that it sees there.
+//! What is brought lies in temporary tables, which go with a transaction: one *aside*, on another
+//! connection and for this query alone, while the session's own, if there is one, waits on its nodes and
+//! gives the rows that it sees there. Only a query that needs home tables as the session's transaction has
+//! left them runs in that one.
 
 mod aside;
 
