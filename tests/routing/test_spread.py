@@ -213,6 +213,18 @@ def test_portals_stay_where_they_are(client: psycopg.Connection, keys: list[int]
     assert client.execute("SELECT count(*) FROM accounts WHERE note = 'nested'").fetchone() == (3,)
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_a_cursor_is_read_wherever_the_transaction_goes(client: psycopg.Connection, keys: list[int], place: int) -> None:
+    client.execute("BEGIN")
+    client.execute("DECLARE c CURSOR FOR SELECT id, generate_series(1, 5) FROM accounts WHERE id = %s" % keys[place])
+    for turn, key in enumerate(keys, 1):
+        assert client.execute("FETCH 1 FROM c").fetchall() == [(keys[place], turn)]
+        client.execute("UPDATE accounts SET amount = amount WHERE id = %s", [key])
+    assert client.execute("FETCH ALL FROM c").fetchall() == [(keys[place], 4), (keys[place], 5)]
+    client.execute("CLOSE c")
+    client.execute("COMMIT")
+
+
 def test_what_cannot_be_ended_on_several_nodes_is_refused(bank: Pair, client: psycopg.Connection, keys: list[int]) -> None:
     for last in ("COMMIT AND CHAIN", "PREPARE TRANSACTION 'mine'", "CREATE TYPE made_late AS ENUM ('a')"):
         client.execute("BEGIN")

@@ -38,6 +38,7 @@ impl Session {
         if !plan.effects.local_settings.is_empty() {
             self.batch.local_settings.extend(plan.effects.local_settings.iter().cloned());
         }
+        self.note_cursor(sql);
         match &plan.action {
             Action::Setting(command) => self.apply_setting(command, sql),
             Action::Transaction(command) => self.apply_transaction(command, sql),

@@ -228,6 +228,7 @@ impl Session {
             return self.probe_search_path().await;
         }
         self.holds_temporary_tables = false;
+        self.cursor_node = None;
         self.batch.local_settings.clear();
         self.drop_definitions();
         if let Some(subject) = self.batch.defined.take() {

@@ -181,6 +181,7 @@ impl Session {
         let values =
             Values { text: &statement.text, slots: &understood.slots, parameters: &parameters };
         let place = target.place(&self.catalog(), &values)?;
+        let place = self.follow_cursor(place, &statement.text);
         Ok((self.node_of(place), place.binds()))
     }
 

@@ -64,6 +64,8 @@ pub struct Session {
     pub(crate) aside: Option<Aside>,
     /// The transaction has temporary tables of Herd's, with which it cannot be prepared.
     pub(crate) holds_temporary_tables: bool,
+    /// Where the transaction has declared its last cursor.
+    pub(crate) cursor_node: Option<NodeId>,
     /// How many temporary tables the session has had made, for their names.
     pub(crate) brought_tables: u64,
     pub(crate) exchange: Exchange,
@@ -92,6 +94,7 @@ impl Session {
             links: Links::default(),
             aside: None,
             holds_temporary_tables: false,
+            cursor_node: None,
             brought_tables: 0,
             exchange: Exchange::default(),
             batch: Batch::default(),

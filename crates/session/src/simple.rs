@@ -174,7 +174,8 @@ impl Session {
         understood: &Understood,
     ) -> Result<Place, ClientError> {
         let values = Values { text: sql, slots: &understood.slots, parameters: &NoParameters };
-        target.place(&self.catalog(), &values)
+        let place = target.place(&self.catalog(), &values)?;
+        Ok(self.follow_cursor(place, sql))
     }
 
     /// Sends a simple query to a node as it is and passes on the answer.
