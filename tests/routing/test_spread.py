@@ -213,6 +213,36 @@ def test_portals_stay_where_they_are(client: psycopg.Connection, keys: list[int]
     assert client.execute("SELECT count(*) FROM accounts WHERE note = 'nested'").fetchone() == (3,)
 
 
+def test_a_reset_is_one_on_all_nodes(client: psycopg.Connection, keys: list[int]) -> None:
+    """To what the client said when it connected, which the nodes do not know."""
+    path = client.execute("SHOW search_path").fetchone()
+    ask = "SELECT current_setting('search_path'), current_setting('work_mem') FROM accounts WHERE id = %s"
+    client.execute("BEGIN")
+    for key in keys:
+        client.execute("UPDATE accounts SET note = 'reset' WHERE id = %s", [key])
+    client.execute("SET work_mem = '7MB'")
+    client.execute("RESET search_path")
+    for key in keys:
+        assert client.execute(ask, [key]).fetchone() == (*path, "7MB")
+    client.execute("RESET ALL")
+    for key in keys:
+        assert client.execute(ask, [key]).fetchone() == (*path, "4MB")
+    client.execute("COMMIT")
+    for key in keys:
+        assert client.execute(ask, [key]).fetchone() == (*path, "4MB")
+
+
+def test_a_pipeline_that_fails_on_one_node_goes_on_to_no_other(bank: Pair, client: psycopg.Connection, keys: list[int]) -> None:
+    client.execute("BEGIN")
+    with pytest.raises(psycopg.errors.CheckViolation), client.pipeline():
+        client.execute("UPDATE accounts SET amount = -1 WHERE id = %s", [keys[0]])
+        client.execute("UPDATE accounts SET amount = 3 WHERE id = %s", [keys[1]])
+        client.execute("UPDATE accounts SET amount = 3 WHERE id = %s", [keys[2]])
+    assert client.info.transaction_status == TransactionStatus.INERROR
+    client.execute("ROLLBACK")
+    assert amounts(bank, keys) == [START] * 3
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_a_cursor_is_read_wherever_the_transaction_goes(client: psycopg.Connection, keys: list[int], place: int) -> None:
     client.execute("BEGIN")

@@ -128,6 +128,9 @@ impl Session {
             }
             None => self.attach(node).await?,
         }
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
         if binds {
             self.transaction.bind();
         }
@@ -230,6 +233,9 @@ impl Session {
             self.resolve_pending().await?;
         }
         self.attach(self.judge(&statement)).await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
         if self.make_ready(name, &statement, Within::Batch).await? == Readiness::Failed {
             return Ok(());
         }
@@ -256,6 +262,9 @@ impl Session {
             self.answer(&answer);
         } else {
             self.attach_portal(name).await?;
+            if self.batch.is_skipping() {
+                return Ok(());
+            }
             self.exchange.out.extend_from_slice(frame);
             self.exchange.replies.expect(Expected::DescribePortal);
         }
@@ -309,6 +318,9 @@ impl Session {
             return Box::pin(self.execute_in_herd(&portal)).await;
         }
         self.attach_portal(name).await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
         if let Some(understood) = &portal.statement.understood {
             self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);
         }

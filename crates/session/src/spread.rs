@@ -221,8 +221,21 @@ impl Session {
         self.transaction.note(status);
         self.apply(plan, sql);
         self.tell_parameters();
+        self.restore_startup_of_joined().await?;
         self.restore_startup().await?;
         Ok(tag)
+    }
+
+    /// After a RESET, as on the current link.
+    async fn restore_startup_of_joined(&mut self) -> Result<(), Trouble> {
+        let Some(bare) = &self.batch.bare_settings else { return Ok(()) };
+        let missing = self.settings.current().beyond(bare);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let joined = self.links.joined.iter_mut();
+        let restored = join_all(joined.map(|link| link.lease.connection().simple(&missing))).await;
+        restored.into_iter().try_for_each(|told| told.map(drop)).map_err(Trouble::in_transaction)
     }
 
     pub(crate) async fn commit_spread(&mut self) -> Result<(), Trouble> {
