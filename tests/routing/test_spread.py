@@ -243,6 +243,18 @@ def test_a_pipeline_that_fails_on_one_node_goes_on_to_no_other(bank: Pair, clien
     assert amounts(bank, keys) == [START] * 3
 
 
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_a_query_string_that_ends_the_transaction_ends_it_on_all_nodes(bank: Pair, client: psycopg.Connection, keys: list[int], end: str) -> None:
+    """Its statements need a node that has not joined yet."""
+    client.execute("BEGIN")
+    client.execute("UPDATE accounts SET amount = 11 WHERE id = %s", [keys[0]])
+    client.execute(f"SET LOCAL work_mem = '9MB'; UPDATE accounts SET amount = 12 WHERE id = {keys[1]}; {end}")
+    assert client.info.transaction_status == TransactionStatus.IDLE
+    assert amounts(bank, keys) == ([11, 12, START] if end == "COMMIT" else [START] * 3)
+    open_ones = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+    assert [node.execute(open_ones).fetchone()[0] for node in bank.behind] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_a_cursor_is_read_wherever_the_transaction_goes(client: psycopg.Connection, keys: list[int], place: int) -> None:
     client.execute("BEGIN")

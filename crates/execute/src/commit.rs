@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use herd_node::{NodeError, ServerConnection};
+use herd_node::{Answer, NodeError, ServerConnection};
 use herd_types::NodeId;
 use tokio::time::timeout;
 
@@ -47,8 +47,8 @@ pub async fn commit_open(
     let committed = commit(Vec::new(), writers, decisions, intent, unusable).await;
     let end: &[u8] = if committed.is_ok() { b"COMMIT" } else { b"ROLLBACK" };
     let ended = readers.into_iter().map(|reader| async {
-        let ended = reader.simple(end).await;
-        (reader.node(), ended)
+        let ended = in_time(reader, end).await;
+        (reader.node(), ended.map(drop))
     });
     for (node, ended) in join_all(ended).await {
         if let Err(error) = ended {
@@ -210,21 +210,25 @@ async fn finish(
 }
 
 async fn step(connection: &mut ServerConnection, sql: &str, tag: &str) -> Result<(), NodeError> {
-    let answered = timeout(PREPARE_TIMEOUT, connection.simple(sql.as_bytes())).await;
-    match answered {
-        Ok(Ok((answer, _))) if answer.tag == tag => Ok(()),
-        Ok(Ok((answer, _))) => {
-            Err(connection.broken(&format!("{tag} was answered with {}", answer.tag)))
-        }
-        Ok(Err(error)) => Err(error),
+    let answer = in_time(connection, sql.as_bytes()).await?;
+    if answer.tag == tag {
+        return Ok(());
+    }
+    Err(connection.broken(&format!("{tag} was answered with {}", answer.tag)))
+}
+
+async fn has_written(connection: &mut ServerConnection) -> Result<bool, NodeError> {
+    let answer = in_time(connection, HAS_WRITTEN).await?;
+    Ok(matches!(answer.rows.first().map(Vec::as_slice), Some([Some(value)]) if value == "t"))
+}
+
+/// A node that hangs must not keep the others from ending.
+async fn in_time(connection: &mut ServerConnection, sql: &[u8]) -> Result<Answer, NodeError> {
+    match timeout(PREPARE_TIMEOUT, connection.simple(sql)).await {
+        Ok(said) => said.map(|(answer, _)| answer),
         Err(_) => {
             let node = connection.node_name().to_owned();
             Err(NodeError::Silent { node, waited: PREPARE_TIMEOUT })
         }
     }
-}
-
-async fn has_written(connection: &mut ServerConnection) -> Result<bool, NodeError> {
-    let (answer, _) = connection.simple(HAS_WRITTEN).await?;
-    Ok(matches!(answer.rows.first().map(Vec::as_slice), Some([Some(value)]) if value == "t"))
 }

@@ -227,9 +227,7 @@ impl Session {
             self.restore_startup().await?;
             return self.probe_search_path().await;
         }
-        self.holds_temporary_tables = false;
-        self.cursor_node = None;
-        self.batch.local_settings.clear();
+        self.forget_transaction();
         self.drop_definitions();
         if let Some(subject) = self.batch.defined.take() {
             self.worker.gateway.note_definition(subject);
@@ -244,6 +242,15 @@ impl Session {
         self.probe_settings().await?;
         self.release().await;
         Ok(())
+    }
+
+    /// What was noted of a transaction that is over. A node that is still in it loses its connection, and
+    /// its part with it.
+    pub(crate) fn forget_transaction(&mut self) {
+        self.links.part();
+        self.holds_temporary_tables = false;
+        self.cursor_node = None;
+        self.batch.local_settings.clear();
     }
 
     /// The current link has nothing more to do.

@@ -316,6 +316,7 @@ impl Session {
             self.settle(&Heard { status, failed, ..Heard::default() }).await?;
         } else {
             self.transaction = Transaction::None;
+            self.forget_transaction();
             if failed { self.settings.roll_back() } else { self.settings.commit() }
         }
         for mut link in joined.into_iter().filter(is_usable) {

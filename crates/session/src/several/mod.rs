@@ -18,6 +18,7 @@ use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::message::TransactionStatus;
 
 use crate::batch::Conclusion;
+use crate::link::Link;
 use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
@@ -122,7 +123,18 @@ impl Session {
                 needs = Need::Nothing;
             }
         }
+        let is_whole = is_whole && !self.would_join(needs);
         Ok(if is_whole { Course::Whole { needs, statements } } else { Course::OneByOne })
+    }
+
+    /// Whether another node would join the transaction: what sets it up or ends it is not for that node
+    /// alone then.
+    fn would_join(&self, needs: Need) -> bool {
+        let here = self.links.current.as_ref().map(Link::node);
+        match (&self.transaction, needs) {
+            (Transaction::Open { .. }, Need::Node(node)) => here != Some(node),
+            _ => false,
+        }
     }
 
     async fn manner_of(&self, understood: &Understood, text: &[u8]) -> Result<Manner, ClientError> {
