@@ -32,6 +32,8 @@ pub struct Exchange {
 pub struct Brought {
     /// Whether it needs the primary key of the table: grouped by that, rows are single.
     pub keyed: bool,
+    /// Whether the table's indexes would help: rows may be looked up again and again.
+    pub indexed: bool,
     pub table: TableId,
     /// The columns that the query may speak of, in the table's order.
     pub columns: Vec<usize>,
@@ -138,6 +140,7 @@ impl Brought {
             needs: Vec::new(),
             reduction: None,
             keyed: false,
+            indexed: false,
         }
     }
 

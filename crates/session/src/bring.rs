@@ -151,7 +151,9 @@ impl Session {
             requests.push(Request {
                 table: name.clone(),
                 shape,
-                key_of: brought.keyed.then(|| table.name.quoted()),
+                like: table.name.quoted(),
+                keyed: brought.keyed,
+                indexed: brought.indexed,
                 types: some_types(bound.types, &reading.parameters),
                 parameters: (bound.some)(&reading.parameters),
                 text: reading.text,

@@ -25,6 +25,8 @@ use crate::{ClientConnection, Interrupt, Interrupts};
 
 /// Within which a node must have given up what it was asked for.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// In a table of more rows it takes an index to look up a few.
+const UNINDEXED_ROWS_MAX: u64 = 1_000;
 /// A table of more rows is looked at by ANALYZE before it is used.
 const UNANALYSED_ROWS_MAX: u64 = 5_000;
 
@@ -41,8 +43,12 @@ pub struct Request {
     pub types: Vec<u32>,
     /// Formats and values of the parameters, as in a Bind.
     pub parameters: Vec<u8>,
-    /// The table whose primary key it gets, if it has the columns.
-    pub key_of: Option<String>,
+    /// The table whose rows they are.
+    pub like: String,
+    /// Whether it gets the primary key of that, if it has the columns.
+    pub keyed: bool,
+    /// Whether it gets the indexes of that, as far as it has the columns.
+    pub indexed: bool,
     /// The nodes that have such rows.
     pub nodes: Vec<NodeId>,
 }
@@ -130,6 +136,9 @@ impl Run<'_, '_> {
                 self.pass_on(node).await?;
             }
             rows += self.sink.close().await?;
+        }
+        if request.keyed || request.indexed && rows > UNINDEXED_ROWS_MAX {
+            self.sink.index(request).await?;
         }
         if rows > UNANALYSED_ROWS_MAX {
             self.sink.analyse(request).await?;

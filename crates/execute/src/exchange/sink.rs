@@ -1,5 +1,6 @@
 //! The node to which rows are brought.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -37,15 +38,21 @@ impl<'c> Sink<'c> {
     pub(super) async fn make(&mut self, request: &Request) -> Result<(), CopyTrouble> {
         let name = &request.table;
         let head = format!("CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS ");
-        self.run(&[head.as_bytes(), &request.shape, b" WITH NO DATA"].concat()).await?;
-        let Some(table) = &request.key_of else { return Ok(()) };
-        let answer = self.run(primary_key(table, name).as_bytes()).await?;
-        if let Some([Some(columns)]) = answer.rows.first().map(Vec::as_slice) {
-            let columns = String::from_utf8_lossy(columns);
-            let add = format!("ALTER TABLE pg_temp.{name} ADD PRIMARY KEY ({columns})");
-            self.run(add.as_bytes()).await?;
+        self.run(&[head.as_bytes(), &request.shape, b" WITH NO DATA"].concat()).await.map(drop)
+    }
+
+    /// Indexes for the rows that are there now.
+    pub(super) async fn index(&mut self, request: &Request) -> Result<(), CopyTrouble> {
+        let answer = self.run(definitions(request).as_bytes()).await?;
+        let definitions: Vec<Cow<'_, str>> = answer
+            .rows
+            .iter()
+            .filter_map(|row| row.first()?.as_deref().map(String::from_utf8_lossy))
+            .collect();
+        match definitions.is_empty() {
+            true => Ok(()),
+            false => self.run(definitions.join("; ").as_bytes()).await.map(drop),
         }
-        Ok(())
     }
 
     /// The rows that this node itself has; how many.
@@ -125,19 +132,31 @@ impl<'c> Sink<'c> {
     }
 }
 
-/// Asks for the columns of a table's primary key, if they are all brought. Grouped by them, a query
-/// may speak of any other column.
-fn primary_key(table: &str, brought: &str) -> String {
-    let (table, brought) = (table.replace('\'', "''"), brought.replace('\'', "''"));
+/// Asks for the definitions of indexes as the table has them whose rows they are: of the primary key,
+/// grouped by which a query may speak of any other column, and of those that are for looking up.
+fn definitions(request: &Request) -> String {
+    let Request { like, table, keyed, indexed, .. } = request;
+    let wanted = match (keyed, indexed) {
+        (true, false) => "i.indisprimary",
+        _ => "i.indpred IS NULL AND i.indexprs IS NULL AND m.amname = 'btree'",
+    };
+    let (like, brought) = (like.replace('\'', "''"), table.replace('\'', "''"));
     format!(
-        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.place) \
+        "SELECT CASE WHEN i.indisprimary AND {keyed} \
+                THEN 'ALTER TABLE pg_temp.{brought} ADD PRIMARY KEY (' \
+                ELSE 'CREATE INDEX ON pg_temp.{brought} (' END \
+             || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.place) || ')' \
            FROM pg_catalog.pg_index i \
+           JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+           JOIN pg_catalog.pg_am m ON m.oid = c.relam \
            CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) \
                 WITH ORDINALITY AS k (attnum, place) \
-           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-           LEFT JOIN pg_catalog.pg_attribute b ON b.attname = a.attname \
+           LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+           LEFT JOIN pg_catalog.pg_attribute b ON b.attname = a.attname AND NOT b.attisdropped \
                 AND b.attrelid = 'pg_temp.{brought}'::pg_catalog.regclass \
-          WHERE i.indrelid = '{table}'::pg_catalog.regclass AND i.indisprimary \
+          WHERE i.indrelid = '{like}'::pg_catalog.regclass AND i.indisvalid AND k.place <= i.indnkeyatts \
+            AND {wanted} \
+          GROUP BY i.indexrelid, i.indisprimary \
          HAVING pg_catalog.count(b.attname) = pg_catalog.count(*)"
     )
 }

@@ -3,13 +3,14 @@
 use super::Analysis;
 use super::query::Env;
 use super::scope::Scope;
-use crate::statement::{Expr, Query, Window};
+use crate::statement::{Expr, Path, Query, Window};
 
 impl Analysis<'_> {
     /// Looks at everything in an expression that reads or does something. What is true in the
     /// region of `env` is true wherever the expression's value counts.
     pub(super) fn walk(&mut self, expr: &Expr, scope: &Scope<'_>, env: &Env<'_>) {
         match expr {
+            Expr::Column(path) => self.note_named_column(path, scope),
             Expr::Subquery(query) => self.subquery(query, scope, env),
             Expr::InQuery(left, query) => {
                 self.walk(left, scope, env);
@@ -24,7 +25,17 @@ impl Analysis<'_> {
         }
     }
 
+    /// A name alone may be that of a table, whose whole rows it means then.
+    fn note_named_column(&mut self, path: &Path, scope: &Scope<'_>) {
+        if let [name] = &**path
+            && scope.column(&self.graph, path).is_some()
+        {
+            self.manner.named_columns.insert(name.at);
+        }
+    }
+
     fn subquery(&mut self, query: &Query, scope: &Scope<'_>, env: &Env<'_>) {
+        self.manner.has_subqueries = true;
         let inside = self.graph.add_region(Some(env.region));
         self.query(query, &env.for_subquery(scope, inside));
     }

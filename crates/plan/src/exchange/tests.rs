@@ -147,6 +147,18 @@ fn what_can_tell_a_table_from_what_was_brought_is_left_alone() {
 }
 
 #[test]
+fn a_column_that_is_called_as_a_table_is_no_whole_row() {
+    check(
+        "SELECT users FROM (SELECT name AS users FROM users) AS x ORDER BY users",
+        expect![[r#"
+            [1, 2, 3] SELECT "name" FROM "public"."users" []
+            SELECT users FROM (SELECT name AS users FROM brought AS users) AS x ORDER BY users"#]],
+    );
+    check("SELECT users FROM users", expect!["nothing"]);
+    check("SELECT users AS users FROM users", expect!["nothing"]);
+}
+
+#[test]
 fn whole_rows_are_brought_for_functions_of_what_is_in_them() {
     check(
         "SELECT row_to_json(u), count(u) AS u FROM users u",

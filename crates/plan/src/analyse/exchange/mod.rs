@@ -30,6 +30,10 @@ pub(super) struct Manner {
     pub(super) names_all_columns: bool,
     /// Somewhere, by plain expressions.
     pub(super) groups: bool,
+    /// In expressions: they may be run for one row after the other.
+    pub(super) has_subqueries: bool,
+    /// Where names stand alone that mean columns.
+    pub(super) named_columns: HashSet<u32>,
 }
 
 /// A fragmented table is read here.
@@ -95,7 +99,7 @@ impl Analysis<'_> {
         if words.have_long_paths(&names) {
             return None;
         }
-        let whole_rows = words.whole_rows(&self.readings, &mentions)?;
+        let whole_rows = words.whole_rows(&self.readings, &mentions, &self.manner.named_columns)?;
         let parameters = self.parameters.keys().map(|&index| usize::from(index) + 1).max();
         let mut exchange = Exchange {
             brought: Vec::new(),
@@ -111,6 +115,7 @@ impl Analysis<'_> {
         }
         for brought in &mut exchange.brought {
             brought.keyed = self.manner.groups && !brought.is_grouped();
+            brought.indexed = self.manner.has_subqueries && !brought.is_grouped();
         }
         (!exchange.brought.is_empty()).then(|| Arc::new(exchange))
     }

@@ -106,7 +106,12 @@ impl Words<'_> {
 
     /// Whether whole rows are spoken of, by the name of their table; `None` if in a way that tells
     /// rows of one type from those of another.
-    pub(super) fn whole_rows(&self, readings: &[Reading], mentions: &[Mention]) -> Option<bool> {
+    pub(super) fn whole_rows(
+        &self,
+        readings: &[Reading],
+        mentions: &[Mention],
+        named_columns: &HashSet<u32>,
+    ) -> Option<bool> {
         let is_column =
             |name: &str| readings.iter().any(|reading| reading.table.column(name).is_some());
         let is_definition = |at: usize| {
@@ -128,6 +133,7 @@ impl Words<'_> {
                 || qualifies
                 || is_qualified
                 || is_column(&name)
+                || named_columns.contains(&token.start)
                 || is_definition(at)
             {
                 continue;
