@@ -48,6 +48,12 @@ def test_several_nodes_answer_as_postgresql_or_refuse(pair: Pair, path: Path, sq
         assert_same(sql, tested, ask(pair.oracle, sql, extended=extended))
 
 
+@BOTH_PROTOCOLS
+@pytest.mark.parametrize(("path", "sql"), corpus("answered"), ids=name)
+def test_several_nodes_answer_as_postgresql(pair: Pair, path: Path, sql: str, extended: bool) -> None:
+    assert_same(sql, ask(pair.tested, sql, extended=extended), ask(pair.oracle, sql, extended=extended))
+
+
 @pytest.mark.parametrize(("path", "sql"), corpus("writes"), ids=name)
 def test_write_leaves_what_postgresql_leaves(pair: Pair, path: Path, sql: str) -> None:
     tested = ask(pair.tested, sql, extended=False)

@@ -10,12 +10,14 @@ mod over;
 mod reading;
 mod source;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
 use crate::Values;
+use crate::lex::position;
 use crate::route::{Need, Nodes};
 
 #[derive(Clone, Debug)]
@@ -25,6 +27,27 @@ pub struct Exchange {
     pub needs_home: bool,
     /// How many parameters the query has.
     pub parameters: usize,
+    /// Where the query stands, in bytes, if it is a part of the statement: its tokens are counted from
+    /// there.
+    pub part: Option<Range<usize>>,
+}
+
+impl Exchange {
+    /// What stands before the query, and the rest.
+    #[must_use]
+    pub fn split<'a>(&self, sql: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        sql.split_at(self.part.as_ref().map_or(0, |part| part.start).min(sql.len()))
+    }
+
+    /// The query alone, at its place in the text.
+    #[must_use]
+    pub fn alone<'a>(&self, sql: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(part) = &self.part else { return Cow::Borrowed(sql) };
+        let query = sql.get(part.clone()).unwrap_or_default();
+        let characters_before = position(sql, part.start) - 1;
+        let blanks = (0..characters_before).map(|_| b' ');
+        Cow::Owned(blanks.chain(query.iter().copied()).collect())
+    }
 }
 
 /// A table whose rows are brought together.

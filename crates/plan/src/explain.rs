@@ -16,7 +16,8 @@ pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) 
     };
     lines.extend(plan.reasons.iter().map(|reason| format!("  reason: {reason}")));
     for brought in exchange.iter().flat_map(|exchange| &exchange.brought) {
-        lines.extend(brings(brought, sql, catalog, values));
+        let query = exchange.map_or(sql, |exchange| exchange.split(sql).1);
+        lines.extend(brings(brought, query, catalog, values));
     }
     lines.push(format!("  sql: {}", String::from_utf8_lossy(sql).trim()));
     lines

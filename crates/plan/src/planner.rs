@@ -13,7 +13,8 @@ use crate::normalise::{self, Normaliser, Reading};
 use crate::several::Names;
 use crate::split::split;
 use crate::{
-    Action, Effects, Plan, PreparedCommand, Routines, Slots, analyse, effects, named, utility,
+    Action, Effects, Exchange, Plan, PreparedCommand, Routines, Slots, analyse, effects, named,
+    utility,
 };
 
 /// What a statement's meaning depends on besides its text.
@@ -217,8 +218,23 @@ pub(crate) fn statement(
     }
 }
 
-/// The meaning of a query within another statement, which can only be answered with it.
+/// The meaning of a query within another statement.
 pub(crate) fn query(
+    sql: &[u8],
+    tokens: &[Token],
+    context: &Context<'_>,
+) -> Result<Option<Meaning>, ClientError> {
+    let mut meaning = whole_query(sql, tokens, context)?;
+    if let Some(exchange) = meaning.as_mut().and_then(|it| it.plan.exchange_mut())
+        && let [first, .., last] = tokens
+    {
+        exchange.part = Some(first.start as usize..last.end as usize);
+    }
+    Ok(meaning)
+}
+
+/// The same for one that can only be answered with the other statement, by one node.
+pub(crate) fn query_of_one_node(
     sql: &[u8],
     tokens: &[Token],
     context: &Context<'_>,
@@ -266,6 +282,14 @@ fn is_repeated(action: &Action) -> bool {
 impl Plan {
     pub(crate) fn new(action: Action, reason: &'static str) -> Plan {
         Plan { action, effects: Effects::default(), reasons: vec![reason.into()] }
+    }
+
+    /// Of a plan that nobody shares yet.
+    pub(crate) fn exchange_mut(&mut self) -> Option<&mut Exchange> {
+        match &mut self.action {
+            Action::Forward(forward) => forward.exchange.as_mut().and_then(Arc::get_mut),
+            _ => None,
+        }
     }
 }
 

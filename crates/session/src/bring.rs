@@ -37,11 +37,20 @@ pub(crate) struct Gathering {
     catalog: Arc<Catalog>,
     needs_home: bool,
     requests: Vec<Request>,
-    /// The query as it came, for the server to judge, and its parameters' types.
+    /// The query as it came, at its place in the text, for the server to judge, and its parameters' types.
     original: Vec<u8>,
     types: Vec<u32>,
-    /// The query over what was brought.
+    /// What stands before the query in its statement.
+    before: Vec<u8>,
+    /// The query over what was brought, and what stands behind it.
     over: Reading,
+}
+
+impl Gathering {
+    /// The statement over what was brought.
+    fn statement(&self) -> Vec<u8> {
+        [self.before.as_slice(), &self.over.text].concat()
+    }
 }
 
 /// A statement's parameters.
@@ -68,6 +77,9 @@ impl Session {
         sql: &[u8],
         understood: &Understood,
     ) -> Result<(), Trouble> {
+        if exchange.parameters > 0 {
+            return Err(no_parameter().into());
+        }
         let gathering = {
             let parameters = &herd_plan::NoParameters;
             let values = Values { text: sql, slots: &understood.slots, parameters };
@@ -75,7 +87,7 @@ impl Session {
             self.gathering(exchange, &values, &none)?
         };
         self.bring(&gathering).await?;
-        message::query(&mut self.exchange.out, &gathering.over.text);
+        message::query(&mut self.exchange.out, &gathering.statement());
         // It is complete when the transaction aside is over.
         self.exchange.replies.expect(Expected::Part { characters_before: 0 });
         let heard = self.relay().await?;
@@ -120,7 +132,7 @@ impl Session {
         message::parse(
             out,
             b"",
-            &gathering.over.text,
+            &gathering.statement(),
             &some_types(types, &gathering.over.parameters),
         );
         let mut rest = some_parameters(bind, &gathering.over.parameters);
@@ -140,13 +152,14 @@ impl Session {
         bound: &BoundTo<'_>,
     ) -> Result<Gathering, ClientError> {
         let catalog = Arc::clone(&self.catalog());
+        let (before, query) = exchange.split(values.text);
         let mut requests = Vec::new();
         let mut names = BTreeMap::new();
         for brought in &exchange.brought {
             self.brought_tables += 1;
             let name = quote_identifier(&format!("herd brought {}", self.brought_tables));
-            let reading = brought.reading(values.text, &catalog).ok_or_else(gone)?;
-            let shape = brought.shape(values.text, &catalog).ok_or_else(gone)?;
+            let reading = brought.reading(query, &catalog).ok_or_else(gone)?;
+            let shape = brought.shape(query, &catalog).ok_or_else(gone)?;
             let table = catalog.table(brought.table).ok_or_else(gone)?;
             requests.push(Request {
                 table: name.clone(),
@@ -162,10 +175,10 @@ impl Session {
             names.insert(brought.table, format!("pg_temp.{name}"));
         }
         let called = |table: TableId| names.get(&table).cloned().unwrap_or_default();
-        let over = exchange.rewritten(values.text, &catalog, called).ok_or_else(gone)?;
-        let (original, types) = (values.text.to_vec(), bound.types.to_vec());
-        let needs_home = exchange.needs_home;
-        Ok(Gathering { catalog, needs_home, requests, original, types, over })
+        let over = exchange.rewritten(query, &catalog, called).ok_or_else(gone)?;
+        let (original, types) = (exchange.alone(values.text).into_owned(), bound.types.to_vec());
+        let (before, needs_home) = (before.to_vec(), exchange.needs_home);
+        Ok(Gathering { catalog, needs_home, requests, original, types, before, over })
     }
 
     /// Brings the rows together, and makes the connection current that has them; unless what stands
@@ -303,6 +316,10 @@ async fn say_all(lease: &mut Lease, statements: &[Vec<u8>]) -> Result<(), Troubl
         lease.connection().simple(statement).await?;
     }
     Ok(())
+}
+
+fn no_parameter() -> ClientError {
+    ClientError::error(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1")
 }
 
 fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {

@@ -54,6 +54,9 @@ fn query_plan(copy: &CopyStatement<'_>, mut plan: Plan) -> Result<Plan, ClientEr
     let Action::Forward(forward) = &mut plan.action else {
         return Err(ClientError::unsupported("COPY of this query is not supported"));
     };
+    if forward.exchange.as_ref().is_some_and(|exchange| exchange.parameters > 0) {
+        return Err(no_parameter());
+    }
     if copy.peer == Peer::Server {
         match forward.target {
             Target::Home | Target::Neutral => forward.target = Target::Home,
@@ -264,6 +267,11 @@ fn refuse_freeze(options: &Interpreted<'_>) -> Result<(), ClientError> {
         return Err(ClientError::unsupported("cannot perform COPY FREEZE on a partitioned table"));
     }
     Ok(())
+}
+
+/// COPY takes none, by whichever protocol it comes.
+fn no_parameter() -> ClientError {
+    ClientError::error(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1")
 }
 
 fn server_side() -> ClientError {

@@ -5,6 +5,8 @@
 //! FOR UPDATE, `date '…'` is a cast, and the target of ON CONFLICT is left out. What is left out
 //! and still needed is kept in [`Notes`].
 
+mod types;
+
 use std::collections::{HashMap, HashSet};
 
 use sqlparser::keywords::Keyword;
@@ -206,94 +208,23 @@ impl Feeder<'_> {
         Ok(())
     }
 
-    /// Types that are written in several words, fed as one. Whether the word began one.
-    fn type_of_words(&mut self, word: &str, token: Token) -> bool {
-        match word {
-            "double" if self.next_is(0, "precision") => self.type_name("float8", 1, token),
-            "character" | "char" | "nchar" if self.next_is(0, "varying") => {
-                self.type_name("varchar", 1, token);
-            }
-            "bit" if self.next_is(0, "varying") => self.type_name("varbit", 1, token),
-            "national" if self.next_is(0, "character") || self.next_is(0, "char") => {
-                if self.next_is(1, "varying") {
-                    self.type_name("varchar", 2, token);
-                } else {
-                    self.type_name("character", 1, token);
-                }
-            }
-            "timestamp" | "time" => return self.zoned_type(word, token),
-            "interval" => {
-                self.type_name("interval", 0, token);
-                self.skip_interval_fields();
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn type_name(&mut self, name: &str, skipped: usize, token: Token) {
-        self.at += skipped;
-        self.push_name(name, token);
-    }
-
-    /// `timestamp [(n)] [WITH | WITHOUT TIME ZONE]`
-    fn zoned_type(&mut self, word: &str, token: Token) -> bool {
-        let modifier = match (self.next_kind(0), self.next_kind(1), self.next_kind(2)) {
-            (Some(Kind::LeftParen), Some(Kind::Integer), Some(Kind::RightParen)) => 3,
-            _ => 0,
-        };
-        let has_zone = |with: &str| {
-            self.next_is(modifier, with)
-                && self.next_is(modifier + 1, "time")
-                && self.next_is(modifier + 2, "zone")
-        };
-        let name = match word {
-            _ if has_zone("without") => word.to_owned(),
-            _ if has_zone("with") => format!("{word}tz"),
-            // AT TIME ZONE, or a plain name.
-            _ => return false,
-        };
-        self.push_name(&name, token);
-        for _ in 0..modifier {
-            let token = self.tokens[self.at];
-            self.at += 1;
-            let fed = match token.kind {
-                Kind::LeftParen => Fed::LParen,
-                Kind::RightParen => Fed::RParen,
-                _ => Fed::Number("1".to_owned(), false),
-            };
-            self.push(fed, token);
-        }
-        self.at += 3;
-        true
-    }
-
-    /// `DAY TO SECOND (3)` after an interval's type or literal.
-    fn skip_interval_fields(&mut self) {
-        loop {
-            let word = self.lower(self.next(0));
-            let after = self.lower(self.next(1));
-            let goes_on =
-                words::is_interval_field(&word) || word == "to" && words::is_interval_field(&after);
-            if !goes_on {
-                return;
-            }
-            self.at += 1;
-            let has_digits = word == "second"
-                && self.next_kind(0) == Some(Kind::LeftParen)
-                && self.next_kind(1) == Some(Kind::Integer);
-            if has_digits {
-                self.at += 3;
-            }
-        }
-    }
-
     /// Says in other words what sqlparser does not read. Whether the word was such.
     fn reworded(&mut self, word: &str, before: &str, token: Token) -> Result<bool, Unreadable> {
         match word {
             "isnull" => self.push_keywords(&["is", "null"], token),
             "notnull" => self.push_keywords(&["is", "not", "null"], token),
             "variadic" | "asymmetric" => {}
+            "symmetric" if before == "between" => self.negate_between(token),
+            "nfc" | "nfd" | "nfkc" | "nfkd"
+                if matches!(before, "is" | "not") && self.next_is(0, "normalized") => {}
+            "normalized" if ["is", "not", "nfc", "nfd", "nfkc", "nfkd"].contains(&before) => {
+                self.push_keyword("unknown", token);
+            }
+            "from" if matches!(before, "both" | "leading" | "trailing") => {}
+            "rows" if self.next_is(0, "from") && self.next_kind(1) == Some(Kind::LeftParen) => {
+                self.at += 1;
+                self.push_name("rows", token);
+            }
             "only" if !matches!(before, "row" | "rows") => self.only(token)?,
             "table" => self.table(before, token)?,
             "overriding" if self.next_is(1, "value") => self.at += 2,
@@ -336,6 +267,16 @@ impl Feeder<'_> {
         for word in words {
             self.push_keyword(word, token);
         }
+    }
+
+    /// BETWEEN SYMMETRIC bounds nothing that can be told before its values are known, like NOT BETWEEN.
+    fn negate_between(&mut self, token: Token) {
+        let between = self.fed.pop();
+        let is_not = |fed: &TokenWithSpan| matches!(&fed.token, Fed::Word(word) if word.keyword == Keyword::NOT);
+        if !self.fed.last().is_some_and(is_not) {
+            self.push_keyword("not", token);
+        }
+        self.fed.extend(between);
     }
 
     fn only(&mut self, token: Token) -> Result<(), Unreadable> {

@@ -15,7 +15,8 @@ pub(super) fn understand_declare(
     let Some(held) = read_head(&mut cursor) else {
         return Ok(None);
     };
-    let Some(mut meaning) = planner::query(cursor.sql(), cursor.rest(), context)? else {
+    let Some(mut meaning) = planner::query_of_one_node(cursor.sql(), cursor.rest(), context)?
+    else {
         return Ok(None);
     };
     if held {

@@ -34,7 +34,10 @@ pub(super) fn understand(
 /// What Herd would do, without doing it.
 fn explain_herd(cursor: Cursor<'_>, context: &Context<'_>) -> Result<Meaning, ClientError> {
     let statement = cursor.offset()..cursor.sql().len();
-    let Meaning { plan, slots } = planner::statement(cursor.sql(), cursor.rest(), context)?;
+    let Meaning { mut plan, slots } = planner::statement(cursor.sql(), cursor.rest(), context)?;
+    if let Some(part) = plan.exchange_mut().and_then(|exchange| exchange.part.as_mut()) {
+        *part = part.start - statement.start..part.end - statement.start;
+    }
     let explain = Explain { statement, plan: Arc::new(plan) };
     Ok(Meaning { plan: Plan::new(Action::Explain(explain), "Herd's own plan"), slots })
 }
@@ -42,7 +45,7 @@ fn explain_herd(cursor: Cursor<'_>, context: &Context<'_>) -> Result<Meaning, Cl
 /// The statement goes where it would go unexplained: its plan is made there.
 fn explained(cursor: Cursor<'_>, context: &Context<'_>) -> Result<Meaning, ClientError> {
     let (sql, tokens) = (cursor.sql(), cursor.rest());
-    if let Some(meaning) = planner::query(sql, tokens, context)? {
+    if let Some(meaning) = planner::query_of_one_node(sql, tokens, context)? {
         return Ok(meaning);
     }
     if cursor.sees("execute") || cursor.sees("declare") {

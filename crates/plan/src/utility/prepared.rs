@@ -33,7 +33,8 @@ pub(super) fn understand_prepare(
         return Ok(None);
     }
     let context = Context { parameter_types: &parameter_types, ..*context };
-    let Some(Meaning { plan, slots }) = planner::query(sql, cursor.rest(), &context)? else {
+    let Some(Meaning { plan, slots }) = planner::query_of_one_node(sql, cursor.rest(), &context)?
+    else {
         return Ok(None);
     };
     let (name, body) = (name.into_owned(), Arc::new(plan));

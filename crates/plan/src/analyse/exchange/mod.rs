@@ -105,6 +105,7 @@ impl Analysis<'_> {
             brought: Vec::new(),
             needs_home: needs.iter().any(|need| matches!(need, Need::Home(_))),
             parameters: parameters.unwrap_or_default(),
+            part: None,
         };
         for (reading, mention) in self.readings.iter().zip(mentions) {
             let all = whole_rows || self.manner.names_all_columns || self.renames(reading.table.id);

@@ -469,13 +469,6 @@ fn ranges_bind_a_table_cut_by_range() {
           "days" by key day
     "#]],
     );
-    check(
-        "select * from days where day between symmetric '2024-12-31' and '2024-01-01'",
-        expect![[r#"
-        0A000: Herd cannot read this statement (at 38)
-          It names table "days", and is not understood at "symmetric" (unexpected).
-    "#]],
-    );
 }
 
 #[test]

@@ -271,3 +271,15 @@ fn mixed_lists_are_read_with_care() {
     "#]],
     );
 }
+
+#[test]
+fn a_symmetric_between_states_no_bound() {
+    check(
+        "select * from days where day between symmetric '2024-12-31' and '2024-01-01'",
+        expect![[r#"
+            0A000: this statement needs rows of several nodes, which Herd cannot combine
+              Table "days" lies on nodes n1, n2 and n3, and the condition on its key is no comparison of the column itself with constants.
+              Add a condition on its key, such as "day = …", that singles out one node.
+        "#]],
+    );
+}

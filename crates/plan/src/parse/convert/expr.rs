@@ -297,9 +297,9 @@ impl Converter<'_> {
 
     /// An argument of a function, which may also be `*`.
     pub(super) fn argument(&self, arg: FunctionArg) -> Result<Option<Expr>> {
-        let (FunctionArg::Named { arg, .. } | FunctionArg::Unnamed(arg)) = arg else {
-            return Err(Unreadable::new("an argument of another dialect"));
-        };
+        let (FunctionArg::Named { arg, .. }
+        | FunctionArg::ExprNamed { arg, .. }
+        | FunctionArg::Unnamed(arg)) = arg;
         match arg {
             FunctionArgExpr::Expr(expr) => self.expr(expr).map(Some),
             FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) => Ok(None),
