@@ -70,6 +70,22 @@ fn only_columns_that_are_written_are_brought() {
 }
 
 #[test]
+fn a_condition_on_another_table_is_not_asked_of_the_one_in_a_subquery() {
+    check(
+        "SELECT (SELECT max(id) FROM users) FROM country WHERE code = 'de'",
+        expect![[r#"
+            [1, 2, 3] SELECT "id" FROM "public"."users" []
+            SELECT (SELECT max(id) FROM brought AS users) FROM country WHERE code = 'de'"#]],
+    );
+    check(
+        "SELECT (SELECT max(id) FROM users) FROM country ORDER BY code LIMIT 1",
+        expect![[r#"
+            [1, 2, 3] SELECT "id" FROM "public"."users" []
+            SELECT (SELECT max(id) FROM brought AS users) FROM country ORDER BY code LIMIT 1"#]],
+    );
+}
+
+#[test]
 fn a_condition_that_any_node_can_tell_is_asked_there() {
     check(
         "SELECT id FROM users WHERE name = 'x' ORDER BY id",

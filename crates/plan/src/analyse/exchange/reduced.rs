@@ -23,7 +23,8 @@ impl Analysis<'_> {
     ) -> Option<Reduction> {
         let Query { ctes, body: Body::Select(select), .. } = query else { return None };
         let [From::Table(table)] = select.from.as_slice() else { return None };
-        if !ctes.is_empty() || !table.sample.is_empty() || reading.renames_columns {
+        let is_read = table.name.first().is_some_and(|part| part.at == reading.at);
+        if !is_read || !ctes.is_empty() || !table.sample.is_empty() || reading.renames_columns {
             return None;
         }
         let clauses = words.clauses()?;
