@@ -65,7 +65,9 @@ impl Analysis<'_> {
             if Function::ALL.iter().any(|function| function.name() == name) {
                 return None;
             }
-            inspection.columns.push(column);
+            if !inspection.columns.contains(&column) {
+                inspection.columns.push(column);
+            }
         }
         inspection.all(query, select)?;
         let Inspection { columns, mut aggregates, .. } = inspection;
