@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from harness.behind import nodes_behind
 from harness.endpoint import Endpoint
 
 from . import databases
@@ -37,7 +38,7 @@ def pair(endpoint: Endpoint, oracle: Endpoint) -> Iterator[Pair]:
     with ExitStack() as stack:
         tested = stack.enter_context(databases.connect(endpoint, "tested"))
         plain = stack.enter_context(databases.connect(oracle, right))
-        behind = [endpoint] if proving else databases.nodes(endpoint)
+        behind = [endpoint] if proving else nodes_behind(endpoint)
         connections = [stack.enter_context(databases.connect(each, "tested")) for each in behind]
         yield Pair(tested, plain, connections, proving)
     databases.drop(endpoint, "tested")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -132,20 +132,6 @@ def finish(protocol: psycopg.pq.abc.PGconn, answer: Answer) -> Answer:
     while protocol.get_result() is not None:
         pass
     return answer
-
-
-def nodes(endpoint: Endpoint) -> list[Endpoint]:
-    """The nodes behind Herd, the home node first, for looking behind its back."""
-    with psycopg.connect(**endpoint.parameters(), autocommit=True) as connection:
-        cursor = connection.execute("SHOW NODES")
-        names = [column.name for column in cursor.description or ()]
-        found = [dict(zip(names, row, strict=True)) for row in cursor]
-    found.sort(key=lambda node: not is_true(node["home"]))
-    return [replace(endpoint, host=node["host"], port=int(node["port"])) for node in found]
-
-
-def is_true(value: object) -> bool:
-    return value in (True, "t", "true")
 
 
 def stored(connection: psycopg.Connection, table: str) -> list[bytes]:

@@ -1,0 +1,82 @@
+"""Long campaigns by hand, and single cases again.
+
+  python -m differential campaign [--seed N] [--seconds S] [--nodes N] [--failures DIRECTORY]
+  python -m differential replay FILE…
+
+Run it in tests/, with lib in PYTHONPATH. It starts a Herd (HERD_BINARY, else what cargo built last) and a
+plain PostgreSQL of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import herd
+from harness.behind import nodes_behind
+from harness.postgres import Postgres
+from harness.process import scratch_directory
+
+from .campaign import Campaign, Failure
+from .cases import Case
+from .duel import Duel, Verdict
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    campaign = commands.add_parser("campaign")
+    campaign.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
+    campaign.add_argument("--seconds", type=float, default=600)
+    campaign.add_argument("--nodes", type=int, default=3)
+    campaign.add_argument("--failures", type=Path, default=Path("/tmp/herd-differential"))
+    campaign.set_defaults(perform=run_campaign)
+    replay = commands.add_parser("replay")
+    replay.add_argument("files", nargs="+", type=Path)
+    replay.set_defaults(perform=replay_files)
+    arguments = parser.parse_args()
+    return arguments.perform(arguments)
+
+
+@contextmanager
+def duel(nodes: int) -> Iterator[Duel]:
+    with scratch_directory("herd-differential") as directory, Postgres(directory / "oracle") as oracle:
+        with herd.Demo(directory / "demo", nodes) as demo:
+            behind = nodes_behind(demo.endpoint)
+            yield Duel(demo.endpoint, oracle.endpoint, "differential", behind, proving=False)
+
+
+def run_campaign(arguments: argparse.Namespace) -> int:
+    print(f"seed {arguments.seed}", flush=True)
+    arguments.failures.mkdir(parents=True, exist_ok=True)
+
+    with duel(arguments.nodes) as fight:
+        campaign = Campaign(fight, arguments.nodes, shrink_seconds=40, announce=lambda text: print(text, flush=True))
+        report = campaign.run(arguments.seed, arguments.seconds)
+    for failure in report.failures:
+        file_of(arguments.failures, failure).write_text(failure.text())
+    print(*report.lines(), sep="\n")
+    return 1 if report.failures else 0
+
+
+def file_of(directory: Path, failure: Failure) -> Path:
+    return directory / f"{failure.seed}.sql"
+
+
+def replay_files(arguments: argparse.Namespace) -> int:
+    wrong = 0
+    for path in arguments.files:
+        case = Case.read(path)
+        with duel(case.nodes) as fight:
+            for outcome in fight.run(case):
+                print(outcome.verdict.value, outcome.what, outcome.statement.sql, *outcome.shown, sep="\n  ")
+                wrong += outcome.verdict is Verdict.DIFFERENT
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
