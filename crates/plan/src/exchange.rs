@@ -6,6 +6,7 @@
 //! names tokens, not bytes, because texts that differ in their literals only share it.
 
 mod aggregate;
+mod filter;
 mod over;
 mod reading;
 mod source;
@@ -16,6 +17,7 @@ use std::ops::Range;
 use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
+pub(crate) use self::filter::{Conjunction, Filter, Partner};
 use crate::Values;
 use crate::lex::position;
 use crate::route::{Need, Nodes};
@@ -64,6 +66,8 @@ pub struct Brought {
     /// What each mention needs of it.
     needs: Vec<Need>,
     pub(crate) reduction: Option<Reduction>,
+    /// Without a reduction, which rows.
+    pub(crate) filter: Filter,
 }
 
 /// A place where the query reads the table.
@@ -71,6 +75,8 @@ pub struct Brought {
 pub(crate) struct Mention {
     /// The tokens of its name, or of `TABLE name`.
     pub(crate) tokens: Range<usize>,
+    /// The byte at which its name starts, in the text that was understood.
+    pub(crate) at: u32,
     pub(crate) form: Form,
 }
 
@@ -162,6 +168,7 @@ impl Brought {
             mentions: Vec::new(),
             needs: Vec::new(),
             reduction: None,
+            filter: Filter::default(),
             keyed: false,
             indexed: false,
         }
@@ -175,6 +182,10 @@ impl Brought {
         if self.mentions.iter().all(|known| known.tokens != mention.tokens) {
             self.mentions.push(mention);
         }
+    }
+
+    pub(crate) fn mentions(&self) -> &[Mention] {
+        &self.mentions
     }
 
     pub(crate) fn need(&mut self, need: Need) {

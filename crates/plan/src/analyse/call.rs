@@ -158,6 +158,38 @@ const NEUTRAL: &[&str] = &[
     "version",
 ];
 
+/// Give the same for the same arguments whenever and wherever they run, and fail for none.
+const STEADY: &[&str] = &[
+    "btrim",
+    "ceil",
+    "ceiling",
+    "char_length",
+    "coalesce",
+    "date_part",
+    "date_trunc",
+    "floor",
+    "greatest",
+    "initcap",
+    "least",
+    "left",
+    "length",
+    "lower",
+    "ltrim",
+    "md5",
+    "nullif",
+    "octet_length",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "rtrim",
+    "sign",
+    "strpos",
+    "trim",
+    "trunc",
+    "upper",
+];
+
 /// What a function asks of the node that runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -180,6 +212,13 @@ pub(super) fn kind(name: &str) -> Kind {
         Kind::Neutral
     } else {
         Kind::Other
+    }
+}
+
+pub(super) fn is_steady(call: &Call) -> bool {
+    match &*call.name {
+        [name] => call.over.is_none() && STEADY.binary_search(&&*name.text).is_ok(),
+        _ => false,
     }
 }
 
@@ -206,5 +245,6 @@ mod tests {
         assert!(HOME.is_sorted());
         assert!(RUN_TEXT.is_sorted());
         assert!(NEUTRAL.is_sorted());
+        assert!(STEADY.is_sorted());
     }
 }

@@ -64,6 +64,7 @@ impl<'a> Analysis<'a> {
         if facts.len() == before {
             self.note_unused(expr, scope);
         }
+        facts.extend(self.condition(expr, scope));
         self.walk(expr, scope, env);
     }
 

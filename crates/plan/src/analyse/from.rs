@@ -5,7 +5,7 @@ use std::sync::Arc;
 use herd_catalog::{KeyType, Resolved, Table, TableKind};
 use herd_types::FragmentId;
 
-use super::graph::{Column, ColumnId, Fact, Meaning, RegionId, Relation, RelationId};
+use super::graph::{Column, ColumnId, Fact, Meaning, RegionId, Relation, RelationId, Stored};
 use super::joins::Tree;
 use super::outputs::Outputs;
 use super::query::Env;
@@ -138,6 +138,7 @@ impl<'a> Analysis<'a> {
             Some(Resolved::Logical(logical)) => {
                 let logical = Arc::clone(logical);
                 let relation = self.stored(&logical, inside, names);
+                self.graph.store(relation, stored_at(&logical, table));
                 self.read(&logical, table, relation, env);
                 relation
             }
@@ -180,7 +181,8 @@ impl<'a> Analysis<'a> {
             Column { name, meaning: meaning(table, index), nullable: false }
         });
         let placed = table.columns.len();
-        let relation = Relation { columns: columns.collect(), placed, open: false, inside };
+        let columns = columns.collect();
+        let relation = Relation { columns, placed, open: false, inside, stored: None };
         self.graph.add_relation(relation)
     }
 
@@ -356,6 +358,12 @@ fn meaning(table: &Table, index: usize) -> Meaning {
     let key = table.fragmentation().map_or(&[][..], |fragmentation| fragmentation.key());
     let is_key = key.iter().any(|key| key.column == index);
     Meaning::Stored { key_type, joins: is_key || !key_type.is_collated() }
+}
+
+fn stored_at(logical: &Arc<Table>, table: &TableRef) -> Stored {
+    let is_renamed = table.alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
+    let is_plain = !is_renamed && table.sample.is_empty() && !table.only;
+    Stored { table: Arc::clone(logical), at: table.name[0].at, is_plain }
 }
 
 fn is_locked(locks: &[Lock], name: &str) -> bool {

@@ -5,16 +5,20 @@
 //! join, whose rows besides satisfy its ON. A region within another may use what is true outside,
 //! never the other way round.
 
+mod fact;
+mod stored;
+
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use herd_catalog::KeyType;
-use smallvec::SmallVec;
 
 use super::limits::CLOSURE_STEPS_MAX;
-use crate::route::{KeyConstant, Limit, Rows, Source};
+use crate::route::{KeyConstant, Rows, Source};
+pub(super) use fact::{Fact, Values};
+pub(super) use stored::Stored;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RelationId(u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +41,8 @@ pub(super) struct Relation {
     pub(super) open: bool,
     /// A region of its own, within the one where it stands: for what is inside a subquery.
     pub(super) inside: RegionId,
+    /// Of a logical table that is read.
+    pub(super) stored: Option<Stored>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,41 +76,6 @@ pub(super) enum Meaning {
 pub(super) struct Constant {
     pub(super) source: Source,
     pub(super) cast: Option<KeyType>,
-}
-
-/// What is true of all rows of a region.
-#[derive(Clone, Debug)]
-pub(super) enum Fact {
-    Equal(ColumnId, ColumnId),
-    /// The columns have the values of one of the rows.
-    In(Values),
-    /// At least, or more than.
-    Low(ColumnId, Limit),
-    High(ColumnId, Limit),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Values {
-    pub(super) columns: SmallVec<[ColumnId; 2]>,
-    pub(super) rows: Rc<Rows>,
-    /// Whether NULL satisfies it: it holds for relations that are directly in the region then,
-    /// not for those that an outer join may fill with NULLs.
-    pub(super) null_matches: bool,
-}
-
-impl Fact {
-    pub(super) fn columns(&self) -> SmallVec<[ColumnId; 2]> {
-        match self {
-            Fact::Equal(left, right) => SmallVec::from_slice(&[*left, *right]),
-            Fact::In(values) => values.columns.clone(),
-            Fact::Low(column, _) | Fact::High(column, _) => SmallVec::from_slice(&[*column]),
-        }
-    }
-
-    /// Whether a NULL in any of its columns makes it false.
-    pub(super) fn is_strict(&self) -> bool {
-        !matches!(self, Fact::In(values) if values.null_matches)
-    }
 }
 
 #[derive(Debug, Default)]

@@ -276,7 +276,7 @@ impl Analysis<'_> {
         let columns = self.graph.relation(table).columns.clone();
         let open = self.graph.relation(table).open;
         let placed = columns.len();
-        self.graph.add_relation(Relation { columns, placed, open, inside })
+        self.graph.add_relation(Relation { columns, placed, open, inside, stored: None })
     }
 }
 

@@ -68,6 +68,7 @@
 
 mod assigned;
 mod call;
+mod conditions;
 mod constant;
 mod cte;
 mod exchange;
@@ -124,6 +125,8 @@ struct Analysis<'a> {
     /// Keys that are stored.
     assigned: Vec<assigned::Assigned>,
     needs: Vec<Need>,
+    /// Those that speak of one relation only.
+    conditions: Vec<conditions::Condition>,
     /// Where fragmented tables are read; a place that was looked at twice is there twice.
     readings: Vec<exchange::Reading>,
     manner: exchange::Manner,
@@ -182,6 +185,7 @@ impl<'a> Analysis<'a> {
             occurrences: Vec::new(),
             assigned: Vec::new(),
             needs: Vec::new(),
+            conditions: Vec::new(),
             readings: Vec::new(),
             manner: exchange::Manner::default(),
             notes: HashMap::new(),

@@ -143,7 +143,7 @@ impl Analysis<'_> {
             meaning: column.meaning.clone(),
             nullable: column.nullable,
         });
-        let relation = Relation { columns: names.collect(), placed, open, inside };
+        let relation = Relation { columns: names.collect(), placed, open, inside, stored: None };
         let relation = self.graph.add_relation(relation);
         for (index, column) in columns.into_iter().enumerate() {
             let outer = ColumnId { relation, column: index as u32 };

@@ -12,7 +12,10 @@ impl Brought {
     pub fn reading(&self, sql: &[u8], catalog: &Catalog) -> Option<Reading> {
         let source = Source::read(sql)?;
         let mut reading = Reading { text: self.head(&source, catalog)?, parameters: Vec::new() };
-        let Some(reduction) = &self.reduction else { return Some(reading) };
+        let Some(reduction) = &self.reduction else {
+            self.filter.put(&source, catalog, self.table(catalog)?, &mut reading)?;
+            return Some(reading);
+        };
         if let Some(filter) = &reduction.filter {
             reading.text.extend_from_slice(b" WHERE ");
             source.put(filter.clone(), &mut reading)?;

@@ -51,20 +51,55 @@ impl<'a> Source<'a> {
             if token.start as usize >= span.end {
                 break;
             }
-            if token.kind == Kind::Parameter
-                && let Some(index) = crate::parse::parameter_index(self.sql, *token)
-            {
-                let known = reading.parameters.iter().position(|&known| known == index);
-                let place = known.unwrap_or_else(|| {
-                    reading.parameters.push(index);
-                    reading.parameters.len() - 1
-                });
+            if token.kind == Kind::Parameter {
                 reading.text.extend_from_slice(self.sql.get(at..token.start as usize)?);
-                reading.text.extend_from_slice(format!("${}", place + 1).as_bytes());
+                self.put_parameter(*token, reading)?;
                 at = token.end as usize;
             }
         }
         reading.text.extend_from_slice(self.sql.get(at..span.end)?);
         Some(())
+    }
+
+    /// The same, with the names of columns alone.
+    pub(super) fn put_unqualified(
+        &self,
+        tokens: Range<usize>,
+        reading: &mut Reading,
+    ) -> Option<()> {
+        let mut at = self.tokens.get(tokens.start)?.start as usize;
+        for place in tokens.clone() {
+            let token = self.tokens.get(place)?;
+            let is_dot =
+                |place: usize| tokens.contains(&place) && self.tokens[place].kind == Kind::Dot;
+            reading.text.extend_from_slice(self.sql.get(at..token.start as usize)?);
+            at = token.end as usize;
+            match token.kind {
+                Kind::Parameter => self.put_parameter(*token, reading)?,
+                _ if is_dot(place) || is_dot(place + 1) => {}
+                _ => reading.text.extend_from_slice(token.text(self.sql)),
+            }
+        }
+        Some(())
+    }
+
+    fn put_parameter(&self, token: Token, reading: &mut Reading) -> Option<()> {
+        let index = crate::parse::parameter_index(self.sql, token)?;
+        let known = reading.parameters.iter().position(|&known| known == index);
+        let place = known.unwrap_or_else(|| {
+            reading.parameters.push(index);
+            reading.parameters.len() - 1
+        });
+        reading.text.extend_from_slice(format!("${}", place + 1).as_bytes());
+        Some(())
+    }
+
+    /// Whether a string among the tokens has one of these words in it.
+    pub(super) fn has_text(&self, tokens: Range<usize>, words: &[&str]) -> bool {
+        let tokens = self.tokens.get(tokens).unwrap_or_default();
+        tokens.iter().filter(|token| token.kind.is_string()).any(|token| {
+            let mut pieces = token.text(self.sql).split(|byte| !byte.is_ascii_alphabetic());
+            pieces.any(|piece| words.iter().any(|word| piece.eq_ignore_ascii_case(word.as_bytes())))
+        })
     }
 }

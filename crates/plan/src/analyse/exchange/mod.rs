@@ -3,6 +3,8 @@
 //! What is brought has other names and no system columns, and is no table of its type: a query
 //! that could tell the difference is not answered in this way.
 
+mod conjuncts;
+mod filters;
 mod groups;
 mod reduced;
 mod words;
@@ -114,6 +116,7 @@ impl Analysis<'_> {
         if let ([reading], [brought]) = (&*self.readings, &mut *exchange.brought) {
             brought.reduction = self.reduction(query, reading, &words);
         }
+        self.filter_all(&mut exchange, &words);
         for brought in &mut exchange.brought {
             brought.keyed = self.manner.groups && !brought.is_grouped();
             brought.indexed = self.manner.has_subqueries && !brought.is_grouped();

@@ -44,22 +44,6 @@ impl Analysis<'_> {
         Some(Reduction { name, filter: asked, rows })
     }
 
-    /// Whether an expression has nothing in it but columns, constants and operators.
-    pub(super) fn is_steady(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::Call(_) | Expr::Subquery(_) | Expr::InQuery(..) => false,
-            // Written more than once, its type may be told elsewhere.
-            Expr::Parameter { index, .. } => self.parameters.get(index) == Some(&1),
-            _ => {
-                let mut steady = true;
-                super::super::walk::operands(expr, &mut |operand| {
-                    steady &= self.is_steady(operand)
-                });
-                steady
-            }
-        }
-    }
-
     /// A query that gives its rows as they are, the first ones of an order of columns.
     fn first(
         &self,

@@ -92,10 +92,10 @@ impl Words<'_> {
         }
         let before = first.checked_sub(1);
         if self.is_word(before, &["table"]) {
-            return Some(Mention { tokens: first - 1..end, form: Form::Command });
+            return Some(Mention { tokens: first - 1..end, at: reading.at, form: Form::Command });
         }
         let form = if reading.is_aliased { Form::Aliased } else { Form::Plain };
-        (end <= self.tokens.len()).then_some(Mention { tokens: first..end, form })
+        (end <= self.tokens.len()).then_some(Mention { tokens: first..end, at: reading.at, form })
     }
 
     /// Whether a column may be named with the schema of its table.

@@ -84,7 +84,7 @@ fn refusal(error: &ClientError) -> String {
 /// | days | day date, by range: before 2024, 2024, later | n1, n2, n3 |
 /// | ranks | granularity text, by list: daily, others | n2, n3 |
 /// | solo | id bigint, 2 by hash | n2 |
-/// | country | reference | |
+/// | country, ages | reference | |
 pub(super) fn herd() -> Arc<Catalog> {
     let empty = Catalog::new(NodeId(1), (1..=3).map(node));
     let changes = [
@@ -110,6 +110,11 @@ pub(super) fn herd() -> Arc<Catalog> {
         Change::AddTable(TableSpec {
             name: TableName::new("public", "country"),
             columns: columns(&["code text", "name text"]),
+            kind: KindSpec::Reference,
+        }),
+        Change::AddTable(TableSpec {
+            name: TableName::new("public", "ages"),
+            columns: columns(&["age integer", "word text"]),
             kind: KindSpec::Reference,
         }),
     ];
