@@ -45,5 +45,5 @@ pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,
     PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,
 };
-pub use utility::prepares_transaction;
+pub use utility::{CursorCommand, prepares_transaction};
 pub use values::{NoParameters, Parameter, Parameters, Slots, Values};

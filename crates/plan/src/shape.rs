@@ -298,6 +298,12 @@ impl Effects {
         self.pin.is_some() || self.probes_settings
     }
 
+    /// Whether nothing else is there afterwards than a cursor WITH HOLD.
+    #[must_use]
+    pub fn are_of_a_held_cursor(&self) -> bool {
+        *self == Effects::pinned(PinReason::HeldCursor)
+    }
+
     /// Why the connection must stay even if the statement fails: no rollback undoes it.
     #[must_use]
     pub fn lasting_pin(&self) -> Option<&PinReason> {

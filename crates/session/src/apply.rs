@@ -171,6 +171,7 @@ impl Session {
         self.links.current = None;
         self.links.part();
         self.aside = None;
+        self.cursors.clear();
         let message = error.to_string();
         if in_the_middle {
             return Err(Ending::Fatal(ClientError::fatal(error.sqlstate(), message)));

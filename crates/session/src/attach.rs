@@ -227,6 +227,7 @@ impl Session {
             self.restore_startup().await?;
             return self.probe_search_path().await;
         }
+        self.end_cursors().await;
         self.forget_transaction();
         self.drop_definitions();
         if let Some(subject) = self.batch.defined.take() {
@@ -249,7 +250,7 @@ impl Session {
     pub(crate) fn forget_transaction(&mut self) {
         self.links.part();
         self.holds_temporary_tables = false;
-        self.cursor_node = None;
+        self.cursors.clear();
         self.batch.local_settings.clear();
     }
 
@@ -272,6 +273,7 @@ impl Session {
         // Dropping a lease closes the connection and frees its place.
         self.links.current = None;
         self.links.part();
+        self.cursors.clear();
         self.transaction = Transaction::Void;
     }
 
@@ -307,6 +309,7 @@ impl Session {
     pub(crate) async fn abandon_links(&mut self) {
         self.drop_definitions();
         self.aside = None;
+        self.cursors.clear();
         for link in self.links.part() {
             wipe(link).await;
         }

@@ -81,6 +81,8 @@ pub(crate) struct Portal {
     pub(crate) runs: Runs,
     /// Where it is.
     pub(crate) node: Option<NodeId>,
+    /// What the transaction aside is kept for in which it is, if it is in one.
+    pub(crate) aside: Option<Vec<u8>>,
     /// With the parameters that it was bound with.
     pub(crate) custom_settings: CustomSettings,
 }

@@ -30,7 +30,7 @@ use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
-pub(crate) use aside::Aside;
+pub(crate) use aside::{Aside, sets_manner};
 
 /// A query of several nodes, and the catalog by which it is known what each has to give.
 pub(crate) struct Gathering {
@@ -64,7 +64,9 @@ impl Session {
     /// How a statement can be answered that no single node can answer.
     pub(crate) fn exchange_of(plan: &Plan) -> Option<&Arc<Exchange>> {
         match &plan.action {
-            Action::Forward(forward) if plan.effects == Effects::default() => {
+            Action::Forward(forward)
+                if plan.effects == Effects::default() || plan.effects.are_of_a_held_cursor() =>
+            {
                 forward.exchange.as_ref()
             }
             _ => None,
@@ -86,19 +88,16 @@ impl Session {
             let none = BoundTo { types: &[], some: &|_| vec![0, 0, 0, 0] };
             self.gathering(exchange, &values, &none)?
         };
-        self.bring(&gathering).await?;
-        message::query(&mut self.exchange.out, &gathering.statement());
-        // It is complete when the transaction aside is over.
-        self.exchange.replies.expect(Expected::Part { characters_before: 0 });
-        let heard = self.relay().await?;
-        let completion = self.exchange.completion.split();
-        if self.aside.is_some() {
-            self.end_aside(heard.failed).await?;
-        } else {
-            self.settle(&heard).await?;
+        let cursor = self.cursor_to_declare(exchange, &understood.plan, sql)?;
+        if let Some(cursor) = &cursor {
+            self.check_not_open(cursor).await?;
         }
-        self.exchange.told_error = heard.failed;
-        self.complete(&completion).await
+        self.bring(&gathering).await?;
+        if let Some(cursor) = cursor {
+            self.keep_aside_for_cursor(&cursor).await?;
+        }
+        message::query(&mut self.exchange.out, &gathering.statement());
+        self.answer_aside(Some((&understood.plan, sql))).await
     }
 
     /// The same for a Bind, whose portal is then on the connection that has the rows.
@@ -120,9 +119,18 @@ impl Session {
             let some = |indices: &[u16]| some_parameters(bind, indices);
             self.gathering(exchange, &values, &BoundTo { types, some: &some })?
         };
+        let text = &statement.text;
+        let cursor = self.cursor_to_declare(exchange, &understood.plan, text)?;
+        if let Some(cursor) = &cursor {
+            self.check_not_open(cursor).await?;
+        }
         self.bring(&gathering).await?;
         if self.batch.is_skipping() {
             return Ok(());
+        }
+        match cursor {
+            Some(cursor) => self.keep_aside_for_cursor(&cursor).await?,
+            None => self.keep_aside_for(bind.portal),
         }
         self.batch.advance(Stage::Engaged);
         if self.make_ready(bind.statement, statement, Within::Batch).await? == Readiness::Failed {
@@ -193,6 +201,7 @@ impl Session {
             )
             .into());
         }
+        self.check_room_for_cursor()?;
         self.answer_alone().await?;
         if self.aside.is_none() {
             self.leave_judge().await?;

@@ -38,6 +38,15 @@ impl Exchange {
         });
     }
 
+    /// The same, and what completes it is held in any case.
+    pub(crate) fn expect_part(&mut self) {
+        let characters_before = match self.closing {
+            Closing::Ready => 0,
+            Closing::Held { characters_before } => characters_before,
+        };
+        self.replies.expect(Expected::Part { characters_before });
+    }
+
     /// The server will not answer any more.
     pub(crate) fn abandon(&mut self) {
         *self = Exchange::default();

@@ -94,6 +94,11 @@ impl Session {
         if let Some(understood) = &statement.understood {
             self.check_not_void(&understood.plan)?;
         }
+        self.face_cursor(&statement).await?;
+        self.replace_portal(bind.portal).await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
         if self.runs_in_herd(&statement) {
             self.resolve_pending().await?;
             self.answer(&message::BIND_COMPLETE);
@@ -156,7 +161,8 @@ impl Session {
         };
         let name = bind.portal.to_vec();
         let node = self.links.current.as_ref().map(Link::node).filter(|_| runs == Runs::OnServer);
-        self.batch.open_portal(Portal { name, statement, runs, node, custom_settings });
+        let aside = self.cursor_on_current().map(<[u8]>::to_vec);
+        self.batch.open_portal(Portal { name, statement, runs, node, aside, custom_settings });
     }
 
     fn place_bound(
@@ -219,6 +225,10 @@ impl Session {
             _ => return Err(invalid_subtype("DESCRIBE", kind).into()),
         }
         let statement = self.current_statement(name)?;
+        self.face_cursor(&statement).await?;
+        if self.batch.is_skipping() {
+            return Ok(());
+        }
         if self.runs_in_herd(&statement) {
             self.resolve_pending().await?;
             let mut answer = BytesMut::new();
@@ -250,9 +260,12 @@ impl Session {
 
     async fn describe_portal(&mut self, frame: &[u8], name: &[u8]) -> Result<(), Trouble> {
         let portal = match self.portal(name) {
-            Ok(portal) => Some(portal),
+            Ok(portal) => {
+                self.face_portal(name, Some(&portal)).await?;
+                Some(portal)
+            }
             Err(error) => {
-                self.attach_cursor(error).await?;
+                self.attach_cursor(name, error).await?;
                 None
             }
         };
@@ -281,33 +294,16 @@ impl Session {
         })
     }
 
-    /// In a transaction on several nodes, a portal may be on another node than the current one.
-    async fn attach_portal(&mut self, name: &[u8]) -> Result<(), Trouble> {
-        match self.batch.portal(name).and_then(|portal| portal.node) {
-            Some(node) if self.is_spread() => self.attach(node).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// A cursor made by DECLARE is a portal too, and only its server knows it.
-    async fn attach_cursor(&mut self, error: ClientError) -> Result<(), Trouble> {
-        if self.links.current.is_none() {
-            let Some(node) = self.links.kept.first().map(Link::node) else {
-                return Err(error.into());
-            };
-            self.attach(node).await?;
-        }
-        self.batch.advance(Stage::Engaged);
-        Ok(())
-    }
-
     async fn execute(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
         let mut reader = Reader::new(body);
         let name = reader.string()?;
         let portal = match self.portal(name) {
             Ok(portal) => portal,
             Err(error) => {
-                self.attach_cursor(error).await?;
+                self.attach_cursor(name, error).await?;
+                if self.batch.is_skipping() {
+                    return Ok(());
+                }
                 self.exchange.out.extend_from_slice(frame);
                 self.exchange.replies.expect(Expected::Execute { hidden: false, token: None });
                 return Ok(());
@@ -317,6 +313,7 @@ impl Session {
         if portal.runs == Runs::InHerd || self.runs_in_block(&portal.statement)? {
             return Box::pin(self.execute_in_herd(&portal)).await;
         }
+        self.face_portal(name, Some(&portal)).await?;
         self.attach_portal(name).await?;
         if self.batch.is_skipping() {
             return Ok(());
@@ -324,10 +321,10 @@ impl Session {
         if let Some(understood) = &portal.statement.understood {
             self.batch.conclusion = Conclusion::of(&understood.plan, self.batch.conclusion);
         }
-        let token =
-            Some(self.batch.mean(Meaning::Executed(portal.statement, portal.custom_settings)));
+        let token = self.batch.mean(Meaning::Executed(portal.statement, portal.custom_settings));
+        self.await_end_of_portal(name, token);
         self.exchange.out.extend_from_slice(frame);
-        self.exchange.replies.expect(Expected::Execute { hidden: false, token });
+        self.exchange.replies.expect(Expected::Execute { hidden: false, token: Some(token) });
         Ok(())
     }
 
@@ -338,6 +335,14 @@ impl Session {
         self.resolve_pending().await?;
         if kind == b'P' {
             let portal = self.batch.close_portal(name);
+            if self.face_portal(name, portal.as_ref()).await?
+                && self.cursor_on_current() == Some(name)
+            {
+                self.note_closed();
+            }
+            if self.batch.is_skipping() {
+                return Ok(());
+            }
             let in_herd = portal.is_some_and(|portal| portal.runs == Runs::InHerd);
             if !in_herd && self.links.current.is_some() {
                 self.exchange.out.extend_from_slice(frame);

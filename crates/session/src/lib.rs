@@ -12,6 +12,7 @@ mod bring;
 mod circumstances;
 mod conclude;
 mod copy;
+mod cursors;
 mod deadlock;
 mod define;
 mod exchange;

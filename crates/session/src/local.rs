@@ -128,7 +128,13 @@ impl Session {
                 self.send_held_back().await?;
                 Some(self.end_definitions(command).await?)
             }
-            Action::Transaction(command) => self.answer_promise(command, &statement.text),
+            Action::Transaction(command) => {
+                let tag = self.answer_promise(command, &statement.text);
+                if matches!(self.transaction, Transaction::None) {
+                    self.end_cursors().await;
+                }
+                tag
+            }
             Action::Setting(SettingCommand::DiscardAll) => Some(self.discard_all().await?),
             Action::Prepared(PreparedCommand::Prepare(prepare)) => {
                 return self.prepare_in_batch(prepare, &statement.text, understood).await;

@@ -25,6 +25,7 @@ impl Session {
         for event in &heard.events {
             match event {
                 Event::Done(token) => {
+                    self.note_executed(*token);
                     if let Some(Meaning::Executed(statement, custom)) =
                         self.batch.take_meaning(*token)
                         && let Some(understood) = &statement.understood

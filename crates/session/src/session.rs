@@ -19,6 +19,7 @@ use crate::batch::Batch;
 use crate::block::Defining;
 use crate::bring::Aside;
 use crate::circumstances::Circumstances;
+use crate::cursors::Cursors;
 use crate::exchange::{Exchange, Heard};
 use crate::gateway::Worker;
 use crate::link::Links;
@@ -64,8 +65,7 @@ pub struct Session {
     pub(crate) aside: Option<Aside>,
     /// The transaction has temporary tables of Herd's, with which it cannot be prepared.
     pub(crate) holds_temporary_tables: bool,
-    /// Where the transaction has declared its last cursor.
-    pub(crate) cursor_node: Option<NodeId>,
+    pub(crate) cursors: Cursors,
     /// How many temporary tables the session has had made, for their names.
     pub(crate) brought_tables: u64,
     pub(crate) exchange: Exchange,
@@ -94,7 +94,7 @@ impl Session {
             links: Links::default(),
             aside: None,
             holds_temporary_tables: false,
-            cursor_node: None,
+            cursors: Cursors::default(),
             brought_tables: 0,
             exchange: Exchange::default(),
             batch: Batch::default(),

@@ -138,6 +138,9 @@ impl Session {
         understood: &Understood,
     ) -> Result<(), Trouble> {
         let plan = &understood.plan;
+        if matches!(forward.target, Target::Current) && self.answered_by_cursor(frame, sql).await? {
+            return Ok(());
+        }
         match self.place(&forward.target, sql, understood) {
             Ok((node, binds)) if forward.inline.is_empty() => {
                 self.forward(node, binds, frame, plan, sql).await
@@ -235,6 +238,9 @@ impl Session {
             return self.complete_command(tag).await;
         }
         if let Some(tag) = self.answer_promise(command, sql) {
+            if matches!(self.transaction, Transaction::None) {
+                self.end_cursors().await;
+            }
             return self.complete_command(tag).await;
         }
         self.batch.conclusion = Conclusion::of(plan, self.batch.conclusion);

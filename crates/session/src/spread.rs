@@ -12,7 +12,7 @@ use herd_catalog::quote_identifier;
 use herd_execute::commit::{commit_open, roll_back};
 use herd_execute::{Intent, IntentKind};
 use herd_node::Settings;
-use herd_plan::{Action, PinReason, Place, Plan, SettingCommand, TransactionCommand};
+use herd_plan::{Action, PinReason, Plan, SettingCommand, TransactionCommand};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::TransactionStatus;
 
@@ -26,29 +26,9 @@ use crate::trouble::Trouble;
 /// The role is set last: it may not be allowed to set the others.
 const ROLE_TOO: &[u8] = b" UNION ALL SELECT 'role', pg_catalog.current_setting('role')";
 
-const OF_CURSORS: &[&[u8]] = &[b"fetch", b"move", b"close"];
-
 impl Session {
     pub(crate) fn is_spread(&self) -> bool {
         !self.links.joined.is_empty()
-    }
-
-    /// Where a statement goes that goes where the transaction is: FETCH and its like to the cursor.
-    pub(crate) fn follow_cursor(&self, place: Place, sql: &[u8]) -> Place {
-        match self.cursor_node {
-            Some(node)
-                if place == Place::Current && self.is_spread() && begins(sql, OF_CURSORS) =>
-            {
-                Place::Node(node)
-            }
-            _ => place,
-        }
-    }
-
-    pub(crate) fn note_cursor(&mut self, sql: &[u8]) {
-        if !matches!(self.transaction, Transaction::None) && begins(sql, &[b"declare"]) {
-            self.cursor_node = self.links.current.as_ref().map(Link::node);
-        }
     }
 
     /// Makes another node's link current, in the session's transaction.
@@ -307,6 +287,7 @@ impl Session {
 
     /// The transaction is over on all nodes.
     async fn end_spread(&mut self, failed: bool, unusable: &[NodeId]) -> Result<(), Trouble> {
+        self.end_cursors().await;
         let is_usable = |link: &Link| !unusable.contains(&link.node());
         let joined = self.links.part();
         self.links.current = self.links.current.take().filter(is_usable);
@@ -331,15 +312,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// Whether the first word of a statement is one of these.
-fn begins(sql: &[u8], words: &[&[u8]]) -> bool {
-    let start = sql.trim_ascii_start();
-    let is_first = |word: &&[u8]| {
-        start.get(..word.len()).is_some_and(|first| first.eq_ignore_ascii_case(word))
-    };
-    words.iter().any(is_first)
 }
 
 fn set_locally(name: &[u8], value: &[u8]) -> Vec<u8> {

@@ -12,6 +12,7 @@ mod show;
 mod transaction;
 mod types;
 
+pub use cursors::CursorCommand;
 pub use transaction::prepares_transaction;
 
 use std::borrow::Cow;

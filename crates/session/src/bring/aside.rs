@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use herd_execute::{Expected, Shown};
 use herd_node::Lease;
+use herd_plan::PinReason;
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
 
 use super::{Gathering, gone};
+use crate::cursors::AsideCursor;
 use crate::link::Link;
 use crate::session::Session;
 use crate::simple::REFUSED_SQL;
@@ -28,9 +30,12 @@ const HOW_IT_READS: &[u8] = b"SELECT pg_catalog.current_setting('transaction_iso
 const READ_COMMITTED: &[u8] = b"read committed";
 
 /// A transaction of Herd's own on the current link, for one query.
+#[derive(Debug)]
 pub(crate) struct Aside {
     /// Where the session's own transaction waits.
-    pub(super) waiting: Option<Link>,
+    pub(crate) waiting: Option<Link>,
+    /// What reads it, if that may do so again later.
+    pub(crate) cursor: Option<AsideCursor>,
 }
 
 impl Session {
@@ -70,7 +75,7 @@ impl Session {
             Transaction::Promised { begin } => Some(begin.clone()),
             _ => None,
         };
-        let mut link = match self.links.take_kept(home) {
+        let mut link = match self.take_own_home(home) {
             Some(link) => link,
             None => {
                 let mut leases = self.lease_each([home].into_iter()).await?;
@@ -84,12 +89,25 @@ impl Session {
         began?;
         self.handle().runs_on(link.lease.identity());
         let waiting = self.links.current.replace(link);
-        self.aside = Some(Aside { waiting });
+        self.aside = Some(Aside { waiting, cursor: None });
         if promised && let Err(error) = self.check_sees_others().await {
             self.end_aside(true).await?;
             return Err(error);
         }
         Ok(())
+    }
+
+    /// The connection that has what the session has left at home. A transaction leaves alone one that has
+    /// nothing: it may be needed while a cursor keeps the transaction aside.
+    fn take_own_home(&mut self, home: NodeId) -> Option<Link> {
+        let in_block = !matches!(self.transaction, Transaction::None);
+        let has_something =
+            |link: &Link| link.pins().any(|reason| *reason != PinReason::SessionPooling);
+        let mut kept = self.links.kept.iter().filter(|link| link.node() == home);
+        if in_block && !kept.any(has_something) {
+            return None;
+        }
+        self.links.take_kept(home)
     }
 
     /// Whether the session's transaction may have changed something on a node.
@@ -141,26 +159,32 @@ impl Session {
         self.answer_ready().await
     }
 
-    /// Ends the transaction aside; the session's own, if there is one, is current again, and fails
-    /// with it.
+    /// Ends the transaction aside, unless it is kept for a cursor; the session's own, if there is one, is
+    /// current again, and fails with it.
     pub(crate) async fn end_aside(&mut self, failed: bool) -> Result<(), Trouble> {
-        let Some(Aside { waiting }) = self.aside.take() else { return Ok(()) };
+        let Some(Aside { waiting, cursor }) = self.aside.take() else { return Ok(()) };
         let link = std::mem::replace(&mut self.links.current, waiting);
-        let mut ended = Ok(());
-        if let Some(mut link) = link {
-            let end: &[u8] = if failed { b"ROLLBACK" } else { b"COMMIT" };
-            ended = link.lease.connection().simple(end).await.map(drop);
-            if ended.is_ok() {
-                self.put_away(link).await;
-            }
-        }
+        let cursor = cursor.filter(|cursor| !failed && !cursor.is_over());
+        let ended = match (link, cursor) {
+            (None, _) => Ok(()),
+            (Some(link), Some(cursor)) => self.rest(cursor, link).await,
+            (Some(link), None) => self.end_link_aside(link, failed).await,
+        };
         if let Some(own) = &self.links.current {
             self.handle().runs_on(own.lease.identity());
         }
         if failed {
             self.fail_with_aside().await?;
         }
-        ended.map_err(Trouble::in_transaction)
+        ended
+    }
+
+    async fn end_link_aside(&mut self, mut link: Link, failed: bool) -> Result<(), Trouble> {
+        let end: &[u8] = if failed { b"ROLLBACK" } else { b"COMMIT" };
+        let ended = link.lease.connection().simple(end).await;
+        ended.map_err(Trouble::in_transaction)?;
+        self.put_away(link).await;
+        Ok(())
     }
 
     /// The statement that failed aside was one of the session's transaction.
@@ -201,7 +225,7 @@ async fn begin_aside(
 }
 
 /// SET TRANSACTION: whether it reads or writes is looked after here.
-fn sets_manner(sql: &[u8]) -> bool {
+pub(crate) fn sets_manner(sql: &[u8]) -> bool {
     const WORDS: &[u8] = b"set transaction";
     sql.get(..WORDS.len()).is_some_and(|start| start.eq_ignore_ascii_case(WORDS))
 }

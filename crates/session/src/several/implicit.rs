@@ -120,6 +120,7 @@ impl Session {
             }
             Transaction::None | Transaction::Promised { .. } | Transaction::Void => {
                 self.transaction = Transaction::None;
+                self.end_cursors().await;
             }
         }
         Ok(())

@@ -139,6 +139,7 @@ impl Session {
 
     async fn manner_of(&self, understood: &Understood, text: &[u8]) -> Result<Manner, ClientError> {
         Ok(match &understood.plan.action {
+            Action::Forward(_) if self.is_for_cursors_elsewhere(text) => Manner::Alone,
             Action::Forward(forward) if forward.inline.is_empty() => {
                 match self.place_of(&forward.target, text, understood) {
                     Ok(Place::Neutral) => Manner::Together(Need::Nothing),
