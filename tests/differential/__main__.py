@@ -2,6 +2,7 @@
 
   python -m differential campaign [--seed N] [--seconds S] [--nodes N] [--failures DIRECTORY]
   python -m differential replay FILE…
+  python -m differential support           writes docs/sql-support.md
 
 Run it in tests/, with lib in PYTHONPATH. It starts a Herd (HERD_BINARY, else what cargo built last) and a
 plain PostgreSQL of its own.
@@ -21,6 +22,7 @@ from harness.behind import nodes_behind
 from harness.postgres import Postgres
 from harness.process import scratch_directory
 
+from . import support
 from .campaign import Campaign, Failure
 from .cases import Case
 from .duel import Duel, Verdict
@@ -38,6 +40,7 @@ def main() -> int:
     replay = commands.add_parser("replay")
     replay.add_argument("files", nargs="+", type=Path)
     replay.set_defaults(perform=replay_files)
+    commands.add_parser("support").set_defaults(perform=write_support)
     arguments = parser.parse_args()
     return arguments.perform(arguments)
 
@@ -76,6 +79,12 @@ def replay_files(arguments: argparse.Namespace) -> int:
                 print(outcome.verdict.value, outcome.what, outcome.statement.sql, *outcome.shown, sep="\n  ")
                 wrong += outcome.verdict is Verdict.DIFFERENT
     return 1 if wrong else 0
+
+
+def write_support(_: argparse.Namespace) -> int:
+    with duel(nodes=3) as fight:
+        support.PAGE.write_text(support.page(fight))
+    return 0
 
 
 if __name__ == "__main__":

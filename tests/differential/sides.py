@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from psycopg import pq
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
@@ -17,7 +18,6 @@ from .cases import Case, Statement, for_plain_postgresql
 STATEMENT_SECONDS_MAX = 30.0
 FIRST_OF_USERS = 16384
 FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
-COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT)
 #: How PostgreSQL plans when it is to find the same answer in another way.
 OTHERWISE = ("enable_hashagg=off", "enable_hashjoin=off", "enable_indexscan=off", "enable_bitmapscan=off", "enable_material=off")
 
@@ -99,6 +99,7 @@ class Side:
         else:
             session.send_query(text)
         answer = Answer()
+        rows: tuple[tuple[bytes], ...] = ()
         deadline = time.monotonic() + STATEMENT_SECONDS_MAX
         while True:
             if not _arrives(session, deadline):
@@ -107,16 +108,21 @@ class Side:
             result = session.get_result()
             if result is None:
                 break
-            if result.status in COPIES:
+            if result.status == ExecStatus.COPY_IN:
                 self.close()
-                return Answer(LOST, "a COPY was started")
+                return Answer(LOST, "rows are waited for")
+            if result.status == ExecStatus.COPY_OUT:
+                rows = tuple((bytes(data),) for _, data in iter(lambda: session.get_copy_data(0), (-1, b"")))
+                continue
             if not answer.state:
                 answer = self._read(result)
+                if rows:
+                    answer = replace(answer, rows=rows)
         if session.status != ConnStatus.OK:
             answer = Answer(LOST, f"{answer.state} {answer.message}")
             self.close()
             return answer
-        return Answer(**(vars(answer) | {"transaction": int(session.transaction_status)}))
+        return replace(answer, transaction=int(session.transaction_status))
 
     def _read(self, result: pq.PGresult) -> Answer:
         if result.status in FAILED:

@@ -40,7 +40,7 @@ class Expressions:
         return self.random.random() < share
 
     def any_kind(self) -> Kind:
-        if self.fields and self.chance(0.7):
+        if self.fields and self.chance(0.85):
             return self.random.choice(self.fields).kind
         return self.random.choice(EXPRESSION_KINDS)
 
@@ -54,7 +54,7 @@ class Expressions:
             column = self.column(kind)
             if column is not None and turn < 0.5:
                 return column
-            return column if column is not None and self.chance(0.5) else kind.literal(self.random)
+            return column if column is not None and self.chance(0.7) else kind.literal(self.random)
         if turn < 0.85:
             return self.made(kind, depth - 1)
         if turn < 0.90 and self.subquery:

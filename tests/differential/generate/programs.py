@@ -6,22 +6,23 @@ import re
 from random import Random
 
 from ..cases import Case, Statement
+from .plainly import Plainly
 from .queries import Queries
-from .schema import Schemas
+from .schema import Schema, Schemas
 from .writes import Writes
 
 STATEMENTS = 120
 #: A literal that may as well be a parameter.
 TEXT_LITERAL = re.compile(r"(date |interval |\")?'((?:[^']|'')*)'")
 #: Where PostgreSQL compares expressions with each other, two parameters are never the same.
-NOT_WITH_PARAMETERS = re.compile(r"GROUP BY|DISTINCT|MERGE| OVER |WITHIN|ORDER BY '|_agg")
+NOT_WITH_PARAMETERS = re.compile(r"GROUP BY|DISTINCT|MERGE| OVER |WITHIN|ORDER BY .*'|_agg")
 
 
 def program(seed: int, nodes: int, statements: int = STATEMENTS) -> Case:
     random = Random(seed)
     schemas = Schemas(random, nodes)
     schema = schemas.make()
-    steps = Steps(random, Queries(random, schema), Writes(random, schema))
+    steps = Steps(random, schema)
     while len(steps.made) < statements:
         steps.some()
     comment = (f"layout {schemas.layout}, seed {seed}",)
@@ -31,10 +32,11 @@ def program(seed: int, nodes: int, statements: int = STATEMENTS) -> Case:
 class Steps:
     """Statements one after another, some of them in transactions."""
 
-    def __init__(self, random: Random, queries: Queries, writes: Writes):
+    def __init__(self, random: Random, schema: Schema):
         self.random = random
-        self.queries = queries
-        self.writes = writes
+        self.queries = Queries(random, schema)
+        self.plainly = Plainly(random, schema)
+        self.writes = Writes(random, schema)
         self.made: list[Statement] = []
 
     def some(self) -> None:
@@ -45,7 +47,10 @@ class Steps:
             self.one(reading=0.7)
 
     def one(self, reading: float) -> None:
-        sql = self.queries.statement() if self.random.random() < reading else self.writes.statement()
+        if self.random.random() < reading:
+            sql = self.random.choice((self.queries, self.plainly)).statement()
+        else:
+            sql = self.writes.statement()
         self.made.append(sent(sql, self.random))
 
     def say(self, sql: str) -> None:
