@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 REFUSED = "0A000"
 #: Ends of a session, which no statement may bring about.
 LOST, HANGS = "lost", "hangs"
+#: Between the statements of a query string.
+SEVERAL = "; "
 #: Classes of errors that a row has, and of which the first one that is met is told.
 ERRORS_OF_ROWS = ("21", "22", "23")
 
@@ -65,8 +67,10 @@ def _of_rows(answer: Answer) -> bool:
 
 
 def is_ordered(sql: str) -> bool:
-    """Whether the whole result has an order: an ORDER BY outside of all parentheses."""
+    """Whether the whole result has an order: an ORDER BY outside of all parentheses, in a single statement."""
     depth = 0
+    if SEVERAL in sql:
+        return False
     for token in re.finditer(r"'(?:[^']|'')*'|\"[^\"]*\"|[()]|\border\s+by\b", sql, re.IGNORECASE):
         if token[0] == "(":
             depth += 1

@@ -24,16 +24,19 @@ class Statement:
     extended: bool = False
     binary: bool = False
     parameters: tuple[str | None, ...] = ()
+    #: As a prepared statement, which is prepared when it is first met.
+    named: bool = False
 
     def manner(self) -> str:
-        words = [word for word, said in (("extended", self.extended), ("binary", self.binary)) if said]
+        said = (("extended", self.extended), ("binary", self.binary), ("named", self.named))
+        words = [word for word, it_is in said if it_is]
         return " ".join([*words, json.dumps(self.parameters)] if self.parameters else words)
 
     @staticmethod
     def read(sql: str, manner: str) -> Statement:
         words, bracket, values = manner.partition("[")
         parameters = tuple(json.loads(bracket + values)) if bracket else ()
-        return Statement(sql, "extended" in words, "binary" in words, parameters)
+        return Statement(sql, "extended" in words, "binary" in words, parameters, "named" in words)
 
 
 @dataclass(frozen=True)

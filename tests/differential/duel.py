@@ -10,7 +10,7 @@ from enum import Enum
 
 from harness.endpoint import Endpoint
 
-from .answers import HANGS, LOST, Answer, described, difference, is_ordered
+from .answers import HANGS, LOST, SEVERAL, Answer, described, difference, is_ordered
 from .cases import Case, Statement
 from .sides import OTHERWISE, Side
 
@@ -182,7 +182,8 @@ class Duel:
 
 def is_read(sql: str) -> bool:
     """Whether a statement changes nothing, so that after it the two sides still hold the same."""
-    return READS.match(sql) is not None and "for update" not in sql.lower()
+    parts = sql.split(SEVERAL)
+    return all(READS.match(part) is not None and "for update" not in part.lower() for part in parts)
 
 
 def kind_of(message: str) -> str:

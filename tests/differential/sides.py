@@ -36,6 +36,8 @@ class Side:
         self._options = " ".join(f"-c {each}" for each in (f"search_path={schema}", "timezone=UTC", "jit=off", *settings))
         self._types: dict[int, str] = {}
         self._session: pq.PGconn | None = None
+        #: Names of prepared statements, by their texts.
+        self._prepared: dict[str, str] = {}
 
     @property
     def session(self) -> pq.PGconn:
@@ -49,6 +51,7 @@ class Side:
         session = pq.PGconn.connect(info.encode())
         if session.status != ConnStatus.OK:
             raise Broken(session.get_error_message())
+        self._prepared = {}
         return session
 
     def close(self) -> None:
@@ -92,37 +95,48 @@ class Side:
     def ask(self, statement: Statement) -> Answer:
         """The answer of the statement, or of the last one of its query string."""
         session = self.session
+        if statement.named and statement.sql not in self._prepared:
+            name = f"s{len(self._prepared)}"
+            session.send_prepare(name.encode(), statement.sql.encode())
+            prepared = self._received()
+            if prepared.state:
+                return prepared
+            self._prepared[statement.sql] = name
+        self._send(session, statement)
+        return self._received()
+
+    def _send(self, session: pq.PGconn, statement: Statement) -> None:
         text = statement.sql.encode()
-        if statement.extended:
-            values = [None if value is None else value.encode() for value in statement.parameters]
+        values = [None if value is None else value.encode() for value in statement.parameters]
+        if statement.named:
+            session.send_query_prepared(self._prepared[statement.sql].encode(), values, result_format=int(statement.binary))
+        elif statement.extended:
             session.send_query_params(text, values, result_format=int(statement.binary))
         else:
             session.send_query(text)
-        answer = Answer()
-        rows: tuple[tuple[bytes], ...] = ()
+
+    def _received(self) -> Answer:
+        """What comes until the session is ready for more: an error, or the answers of all statements in a row."""
+        session = self.session
+        answers: list[Answer] = []
         deadline = time.monotonic() + STATEMENT_SECONDS_MAX
-        while True:
-            if not _arrives(session, deadline):
-                self.close()
-                return Answer(HANGS, "no answer")
+        while _arrives(session, deadline):
             result = session.get_result()
             if result is None:
-                break
-            if result.status == ExecStatus.COPY_IN:
+                answer = _together(answers)
+                if session.status == ConnStatus.OK:
+                    return replace(answer, transaction=int(session.transaction_status))
                 self.close()
-                return Answer(LOST, "rows are waited for")
+                return Answer(LOST, f"{answer.state} {answer.message}")
+            if result.status == ExecStatus.COPY_IN:
+                break
             if result.status == ExecStatus.COPY_OUT:
                 rows = tuple((bytes(data),) for _, data in iter(lambda: session.get_copy_data(0), (-1, b"")))
-                continue
-            if not answer.state:
-                answer = self._read(result)
-                if rows:
-                    answer = replace(answer, rows=rows)
-        if session.status != ConnStatus.OK:
-            answer = Answer(LOST, f"{answer.state} {answer.message}")
-            self.close()
-            return answer
-        return replace(answer, transaction=int(session.transaction_status))
+                answers.append(Answer(rows=rows))
+            else:
+                answers.append(self._read(result))
+        self.close()
+        return Answer(HANGS, "no answer")
 
     def _read(self, result: pq.PGresult) -> Answer:
         if result.status in FAILED:
@@ -138,6 +152,13 @@ class Side:
 
     def _type(self, number: int) -> str:
         return str(number) if number < FIRST_OF_USERS else self._types.get(number, "unknown")
+
+
+def _together(answers: list[Answer]) -> Answer:
+    if failed := next((answer for answer in answers if answer.state), None):
+        return failed
+    rows = tuple(row for answer in answers for row in answer.rows)
+    return Answer(tag=" ".join(answer.tag for answer in answers), columns=answers[-1].columns if answers else (), rows=rows)
 
 
 def _arrives(session: pq.PGconn, deadline: float) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from random import Random
 
+from ..answers import SEVERAL, is_ordered
 from ..cases import Case, Statement
+from .kinds import COLUMN_KINDS, Kind
 from .plainly import Plainly
 from .queries import Queries
 from .schema import Schema, Schemas
@@ -13,7 +16,8 @@ from .writes import Writes
 
 STATEMENTS = 120
 #: A literal that may as well be a parameter.
-TEXT_LITERAL = re.compile(r"(date |interval |\")?'((?:[^']|'')*)'")
+TEXT_LITERAL = re.compile(r"(date |interval |\")?'((?:[^']|'')*)'(::(\w+(?:\[\])?))?")
+KINDS = {kind.sql.partition("(")[0]: kind for kind in COLUMN_KINDS}
 #: Where PostgreSQL compares expressions with each other, two parameters are never the same.
 NOT_WITH_PARAMETERS = re.compile(r"GROUP BY|DISTINCT|MERGE| OVER |WITHIN|ORDER BY .*'|_agg")
 
@@ -43,15 +47,29 @@ class Steps:
         turn = self.random.random()
         if turn < 0.12:
             self.transaction()
+        elif turn < 0.15:
+            texts = [self.text(0.5) for _ in range(self.random.randint(2, 3))]
+            self.made.append(Statement(SEVERAL.join(texts)))
         else:
             self.one(reading=0.7)
 
     def one(self, reading: float) -> None:
+        self.made += sent(self.text(reading), self.random)
+
+    def text(self, reading: float) -> str:
         if self.random.random() < reading:
-            sql = self.random.choice((self.queries, self.plainly)).statement()
-        else:
-            sql = self.writes.statement()
-        self.made.append(sent(sql, self.random))
+            return self.random.choice((self.queries, self.plainly)).statement()
+        return self.writes.statement()
+
+    def cursor(self) -> None:
+        """Only what an order decides is fetched in parts."""
+        query = next(text for text in iter(self.plainly.statement, "") if is_ordered(text))
+        name = self.random.choice(("c1", "c2"))
+        self.say(f"DECLARE {name} {self.random.choice(('', 'SCROLL ', 'NO SCROLL '))}CURSOR FOR {query}")
+        for _ in range(self.random.randint(1, 3)):
+            self.say(f"{self.random.choice(('FETCH', 'FETCH', 'MOVE'))} {self.random.choice(('1', '2', 'NEXT', '0', 'ALL', 'FORWARD 3'))} FROM {name}")
+        if self.random.random() < 0.7:
+            self.say(f"CLOSE {name}")
 
     def say(self, sql: str) -> None:
         self.made.append(Statement(sql, extended=self.random.random() < 0.5))
@@ -71,30 +89,47 @@ class Steps:
                 depth = self.random.randint(1, depth)
                 self.say(f"RELEASE s{depth}")
                 depth -= 1
+            elif turn < 0.50:
+                self.cursor()
             else:
                 self.one(reading=0.35)
         self.say(self.random.choice(("COMMIT", "COMMIT", "ROLLBACK")))
 
 
-def sent(sql: str, random: Random) -> Statement:
-    """The statement in one of the ways in which a client may send it."""
+def sent(sql: str, random: Random) -> list[Statement]:
+    """The statement in one of the ways in which a client may send it, with parameters perhaps more than once."""
     turn = random.random()
     if turn < 0.4:
-        return Statement(sql)
+        return [Statement(sql)]
     binary = random.random() < 0.5
-    if turn < 0.7 or NOT_WITH_PARAMETERS.search(sql):
-        return Statement(sql, extended=True, binary=binary)
-    text, values = with_parameters(sql, random)
-    return Statement(text, extended=True, binary=binary, parameters=values)
+    if turn < 0.65 or NOT_WITH_PARAMETERS.search(sql):
+        return [Statement(sql, extended=True, binary=binary)]
+    text, values, others = with_parameters(sql, random)
+    once = Statement(text, extended=True, binary=binary, parameters=values)
+    if random.random() < 0.6 or not values:
+        return [once]
+    named = replace(once, named=True)
+    return [named, *(replace(named, parameters=other) for other in others)]
 
 
-def with_parameters(sql: str, random: Random) -> tuple[str, tuple[str, ...]]:
+def with_parameters(sql: str, random: Random) -> tuple[str, tuple[str | None, ...], list[tuple[str | None, ...]]]:
+    """The text with parameters for some literals, their values, and other values."""
     values: list[str] = []
+    kinds: list[Kind | None] = []
 
     def one(found: re.Match[str]) -> str:
         if found[1] or random.random() < 0.3:
             return found[0]
         values.append(found[2].replace("''", "'"))
-        return f"${len(values)}"
+        kinds.append(KINDS.get(found[4] or ""))
+        return f"${len(values)}{found[3] or ''}"
 
-    return TEXT_LITERAL.sub(one, sql), tuple(values)
+    text = TEXT_LITERAL.sub(one, sql)
+
+    def other(place: int) -> str | None:
+        kind = kinds[place]
+        if random.random() < 0.1:
+            return None
+        return random.choice(kind.values) if kind else values[place]
+
+    return text, tuple(values), [tuple(other(place) for place in range(len(values))) for _ in range(random.randint(1, 6))]
