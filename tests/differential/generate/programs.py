@@ -11,6 +11,7 @@ from ..cases import Case, Statement
 from .kinds import COLUMN_KINDS, Kind
 from .plainly import Plainly
 from .queries import Queries
+from .related import Related
 from .schema import Schema, Schemas
 from .writes import Writes
 
@@ -40,6 +41,7 @@ class Steps:
         self.random = random
         self.queries = Queries(random, schema)
         self.plainly = Plainly(random, schema)
+        self.related = Related(random, schema)
         self.writes = Writes(random, schema)
         self.made: list[Statement] = []
 
@@ -58,7 +60,7 @@ class Steps:
 
     def text(self, reading: float) -> str:
         if self.random.random() < reading:
-            return self.random.choice((self.queries, self.plainly)).statement()
+            return self.random.choice((self.queries, self.plainly, self.related)).statement()
         return self.writes.statement()
 
     def cursor(self) -> None:
