@@ -160,4 +160,6 @@ pub struct Limits {
     pub plan_cache_bytes_max: usize,
     /// Prepared statements of one client.
     pub client_statements_max: usize,
+    /// What one query may bring from several nodes; zero for no limit.
+    pub exchange_bytes_max: usize,
 }

@@ -9,6 +9,7 @@ use crate::config::{Auth, Config, Limits, Listen, NodeConfig, Pool, PoolMode, Ti
 
 const KB: usize = 1 << 10;
 const MB: usize = 1 << 20;
+const GB: usize = 1 << 30;
 const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) const NODE_PORT: u16 = 5432;
@@ -118,6 +119,7 @@ impl Default for Limits {
             message_bytes_max: 256 * MB,
             plan_cache_bytes_max: 16 * MB,
             client_statements_max: 10_000,
+            exchange_bytes_max: 10 * GB,
         }
     }
 }

@@ -111,6 +111,7 @@ impl Limits {
         rows.add("limits.message_bytes_max", Bytes(self.message_bytes_max));
         rows.add("limits.plan_cache_bytes_max", Bytes(self.plan_cache_bytes_max));
         rows.add("limits.client_statements_max", self.client_statements_max);
+        rows.add("limits.exchange_bytes_max", Bytes(self.exchange_bytes_max));
     }
 }
 

@@ -153,4 +153,5 @@ pub(crate) struct RawLimits {
     pub message_bytes_max: Option<Bytes>,
     pub plan_cache_bytes_max: Option<Bytes>,
     pub client_statements_max: Option<usize>,
+    pub exchange_bytes_max: Option<Bytes>,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
-/// An amount of memory: a whole number with `B`, `kB`, `MB` or `GB`, each 1024 of the one before.
+/// An amount of memory: `"0"`, or a whole number with `B`, `kB`, `MB` or `GB`, each 1024 of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
 
@@ -41,6 +41,9 @@ impl FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Bytes, String> {
+        if text == "0" {
+            return Ok(Bytes(0));
+        }
         let bytes = scaled(text, &BYTES).and_then(|bytes| usize::try_from(bytes).ok());
         bytes.map(Bytes).ok_or_else(|| {
             format!(
@@ -62,7 +65,10 @@ impl fmt::Display for Span {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_scaled(f, self.0 as u64, &BYTES)
+        match self.0 {
+            0 => f.write_str("0"),
+            bytes => write_scaled(f, bytes as u64, &BYTES),
+        }
     }
 }
 

@@ -328,6 +328,9 @@ fn limits(raw: &RawLimits) -> Result<Limits, ConfigError> {
             defaults.client_statements_max,
             STATEMENTS_MAX,
         )?,
+        exchange_bytes_max: raw
+            .exchange_bytes_max
+            .map_or(defaults.exchange_bytes_max, |Bytes(bytes)| bytes),
     };
     at_most(
         "limits.unauthenticated_per_address_max",

@@ -282,9 +282,17 @@ impl Session {
         for link in &mut own {
             givers.insert(link.node(), giver(&mut link.lease, requests).await);
         }
-        let bringing =
-            Bringing { requests, client: &mut self.client, interrupts: &handle.interrupts };
+        let config = self.worker.gateway.config.load();
+        let bringing = Bringing {
+            requests,
+            client: &mut self.client,
+            interrupts: &handle.interrupts,
+            tally: &handle.brought,
+            bytes_max: config.limits.exchange_bytes_max as u64,
+        };
+        handle.brought.reset();
         let outcome = bringing.run(sink.lease.connection(), givers).await;
+        self.worker.gateway.metrics.count_brought(&handle.brought);
         handle.interrupts.lower(Interrupt::QueryTimeout);
         let cancelled = handle.runs_nowhere().await;
         for (node, mut lease) in leases {

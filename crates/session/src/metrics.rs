@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use herd_execute::exchange::Tally;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
@@ -24,6 +25,8 @@ pub struct Metrics {
     pub clients: IntGauge,
     pub cancels: IntCounter,
     pub deadlocks: IntCounter,
+    brought_rows: IntCounter,
+    brought_bytes: IntCounter,
 }
 
 impl Metrics {
@@ -53,6 +56,16 @@ impl Metrics {
             "herd_deadlocks_total",
             "Transactions that were made to fail because of a deadlock over several nodes.",
         )?;
+        let brought_rows = IntCounter::new(
+            "herd_brought_rows_total",
+            "Rows that were brought together for queries over several nodes.",
+        )?;
+        let brought_bytes = IntCounter::new(
+            "herd_brought_bytes_total",
+            "Bytes of the rows that were brought together for queries over several nodes.",
+        )?;
+        registry.register(Box::new(brought_rows.clone()))?;
+        registry.register(Box::new(brought_bytes.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(refused.clone()))?;
         registry.register(Box::new(logins.clone()))?;
@@ -70,7 +83,14 @@ impl Metrics {
             clients,
             cancels,
             deadlocks,
+            brought_rows,
+            brought_bytes,
         })
+    }
+
+    pub(crate) fn count_brought(&self, tally: &Tally) {
+        self.brought_rows.inc_by(tally.rows());
+        self.brought_bytes.inc_by(tally.bytes());
     }
 
     pub(crate) fn start(&self) -> Timer {

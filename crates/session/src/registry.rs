@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use futures::future::join_all;
 use herd_execute::Interrupts;
+use herd_execute::exchange::Tally;
 use herd_node::ServerIdentity;
 use herd_types::{ClientError, ClientId};
 use herd_wire::cancel::CancelKey;
@@ -64,6 +65,8 @@ pub struct ClientHandle {
     /// Cancel requests so far.
     cancels: AtomicU64,
     shown: Mutex<Shown>,
+    /// By the query that runs.
+    pub brought: Tally,
 }
 
 /// The server connections that a cancel request reaches.
@@ -323,6 +326,7 @@ impl Clients {
             cancels_done: Notify::new(),
             cancels: AtomicU64::new(0),
             shown: Mutex::default(),
+            brought: Tally::default(),
         });
         self.by_process_id.insert(process_id, Arc::clone(&handle));
         Registered { clients: Arc::clone(self), handle }

@@ -74,7 +74,7 @@ static CLIENTS: &[Column] = columns!("id": Integer, "role": Text, "database": Te
 static SERVERS: &[Column] = columns!("worker": Integer, "node": Text, "pid": Integer, "database": Text,
     "role": Text, "client": Integer, "open_seconds": Float);
 static QUERIES: &[Column] = columns!("client": Integer, "role": Text, "state": Text, "seconds": Float,
-    "node": Text, "query": Text);
+    "node": Text, "brought_rows": Integer, "brought_bytes": Integer, "query": Text);
 static STATS: &[Column] = columns!("name": Text, "value": Float);
 static JOBS: &[Column] =
     columns!("id": Text, "kind": Text, "state": Text, "description": Text, "error": Text);
@@ -321,6 +321,8 @@ fn queries(gateway: &Gateway, asker: &Asker) -> Vec<Row> {
             text(phase.as_str()),
             seconds(since),
             client.server().map(|server| server.node_name.clone()),
+            text(client.brought.rows()),
+            text(client.brought.bytes()),
             text(query),
         ]);
     }

@@ -7,6 +7,7 @@
 
 mod sink;
 mod source;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 
 use self::sink::Sink;
 use self::source::{Heard, Source};
+pub use self::tally::Tally;
 use crate::copy::CopyTrouble;
 use crate::{ClientConnection, Interrupt, Interrupts};
 
@@ -74,6 +76,9 @@ pub struct Bringing<'a> {
     pub requests: &'a [Request],
     pub client: &'a mut ClientConnection,
     pub interrupts: &'a Interrupts,
+    pub tally: &'a Tally,
+    /// Zero for no limit.
+    pub bytes_max: u64,
 }
 
 struct Run<'a, 'c> {
@@ -127,6 +132,12 @@ impl Run<'_, '_> {
         let home = self.sink.node();
         if request.nodes.contains(&home) && !self.sources.contains_key(&home) {
             rows += self.sink.insert_own(request).await?;
+            let bytes = match rows > UNANALYSED_ROWS_MAX {
+                true => self.sink.size(request).await?,
+                false => 0,
+            };
+            self.bringing.tally.add(rows, bytes);
+            self.bringing.tally.check(self.bringing.bytes_max)?;
         }
         let others: Vec<NodeId> =
             request.nodes.iter().copied().filter(|node| self.sources.contains_key(node)).collect();
@@ -150,7 +161,11 @@ impl Run<'_, '_> {
     async fn pass_on(&mut self, node: NodeId) -> Result<(), CopyTrouble> {
         loop {
             let Some(source) = self.sources.get_mut(&node) else { return Ok(()) };
-            match source.hear(&mut self.sink.outbox).map_err(lost)? {
+            let heard = source.hear(&mut self.sink.outbox).map_err(lost)?;
+            let Bringing { tally, bytes_max, .. } = self.bringing;
+            source.passed.take().count(tally);
+            tally.check(bytes_max)?;
+            match heard {
                 Heard::All => return Ok(()),
                 Heard::Error(body) => return Err(CopyTrouble::Server(body)),
                 Heard::Part => {

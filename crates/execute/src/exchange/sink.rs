@@ -68,6 +68,16 @@ impl<'c> Sink<'c> {
         Ok(count(&answer))
     }
 
+    /// How many bytes of rows are there.
+    pub(super) async fn size(&mut self, request: &Request) -> Result<u64, CopyTrouble> {
+        let table = request.table.replace('\'', "''");
+        let size =
+            format!("SELECT pg_catalog.pg_table_size('pg_temp.{table}'::pg_catalog.regclass)");
+        let answer = self.run(size.as_bytes()).await?;
+        let told = answer.rows.first().and_then(|row| row.first()?.as_deref());
+        Ok(told.and_then(|told| std::str::from_utf8(told).ok()?.parse().ok()).unwrap_or_default())
+    }
+
     pub(super) async fn open(&mut self, request: &Request) -> Result<(), CopyTrouble> {
         let statement = format!("COPY pg_temp.{} FROM STDIN (FORMAT binary)", request.table);
         self.connection.begin_copy(statement.as_bytes()).await.map_err(lost)?;

@@ -8,7 +8,7 @@ use herd_wire::frame::{HEADER_BYTES, Header};
 use herd_wire::message::{self, Reader};
 use tokio::io::AsyncWriteExt;
 
-use super::{Giver, Request};
+use super::{Giver, Request, Tally};
 
 /// All columns in binary.
 const BINARY_RESULT: [u8; 4] = [0, 1, 0, 1];
@@ -40,12 +40,36 @@ pub(super) struct Source<'c> {
     state: State,
     /// Bytes of a long row that are still to pass.
     passing_bytes: usize,
+    pub(super) passed: Passed,
+}
+
+/// What has passed and was not counted yet.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Passed {
+    pub(super) fn take(&mut self) -> Passed {
+        std::mem::take(self)
+    }
+
+    pub(super) fn count(self, tally: &Tally) {
+        tally.add(self.rows, self.bytes);
+    }
 }
 
 impl<'c> Source<'c> {
     pub(super) fn new(giver: Giver<'c>) -> Source<'c> {
         let Giver { connection, types } = giver;
-        Source { connection, types, state: State::Resting, passing_bytes: 0 }
+        Source {
+            connection,
+            types,
+            state: State::Resting,
+            passing_bytes: 0,
+            passed: Passed::default(),
+        }
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
@@ -80,6 +104,8 @@ impl<'c> Source<'c> {
                 outbox.put_u8(b'd');
                 self.connection.read.advance(1);
                 self.passing_bytes = header.frame_bytes - 1;
+                self.passed.rows += 1;
+                self.passed.bytes += header.frame_bytes as u64;
                 continue;
             }
             if self.connection.read.len() < header.frame_bytes {

@@ -163,6 +163,7 @@ impl Session {
     /// current again, and fails with it.
     pub(crate) async fn end_aside(&mut self, failed: bool) -> Result<(), Trouble> {
         let Some(Aside { waiting, cursor }) = self.aside.take() else { return Ok(()) };
+        self.handle().brought.reset();
         let link = std::mem::replace(&mut self.links.current, waiting);
         let cursor = cursor.filter(|cursor| !failed && !cursor.is_over());
         let ended = match (link, cursor) {
