@@ -283,19 +283,19 @@ impl Session {
 
     /// A transaction that failed before any node heard of it, or whose node was lost.
     pub(crate) fn check_not_void(&self, plan: &Plan) -> Result<(), ClientError> {
-        let ends = matches!(
-            plan.action,
-            Action::Transaction(
-                TransactionCommand::Commit { .. } | TransactionCommand::Rollback { .. }
-            )
-        );
-        if ends || !matches!(self.transaction, Transaction::Void) {
+        if !matches!(self.transaction, Transaction::Void) {
             return Ok(());
         }
-        Err(ClientError::error(
-            SqlState::IN_FAILED_SQL_TRANSACTION,
-            "current transaction is aborted, commands ignored until end of transaction block",
-        ))
+        match &plan.action {
+            Action::Transaction(
+                TransactionCommand::Commit { .. } | TransactionCommand::Rollback { .. },
+            ) => Ok(()),
+            Action::Transaction(TransactionCommand::RollbackTo { name }) => {
+                let message = format!("savepoint \"{name}\" does not exist");
+                Err(ClientError::error(SqlState::INVALID_SAVEPOINT, message))
+            }
+            _ => Err(aborted()),
+        }
     }
 
     pub(crate) async fn complete_command(&mut self, tag: &str) -> Result<(), Trouble> {
