@@ -6,6 +6,8 @@
 //! left them runs in that one.
 
 mod aside;
+mod bound;
+mod execute;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +33,9 @@ use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 pub(crate) use aside::{Aside, sets_manner};
+pub(crate) use bound::BoundTo;
+use bound::{check_parameters, no_parameter, some_parameters, some_types};
+pub(crate) use execute::command_of;
 
 /// A query of several nodes, and the catalog by which it is known what each has to give.
 pub(crate) struct Gathering {
@@ -51,13 +56,6 @@ impl Gathering {
     fn statement(&self) -> Vec<u8> {
         [self.before.as_slice(), &self.over.text].concat()
     }
-}
-
-/// A statement's parameters.
-pub(crate) struct BoundTo<'a> {
-    pub(crate) types: &'a [u32],
-    /// The formats and values of some of them, as a Bind gives them.
-    pub(crate) some: &'a dyn Fn(&[u16]) -> Vec<u8>,
 }
 
 impl Session {
@@ -136,20 +134,33 @@ impl Session {
         if self.make_ready(bind.statement, statement, Within::Batch).await? == Readiness::Failed {
             return Ok(());
         }
-        let out = &mut self.exchange.out;
-        message::parse(
-            out,
-            b"",
+        let bound = BoundTo { types, some: &|indices| some_parameters(bind, indices) };
+        self.bind_over(
             &gathering.statement(),
-            &some_types(types, &gathering.over.parameters),
+            &gathering,
+            &bound,
+            (bind.portal, bind.result_formats),
         );
-        let mut rest = some_parameters(bind, &gathering.over.parameters);
-        rest.extend_from_slice(bind.result_formats);
-        message::bind(out, bind.portal, b"", &rest);
+        Ok(())
+    }
+
+    /// A portal of a text over what was brought.
+    fn bind_over(
+        &mut self,
+        text: &[u8],
+        gathering: &Gathering,
+        bound: &BoundTo<'_>,
+        (portal, result_formats): (&[u8], &[u8]),
+    ) {
+        let indices = &gathering.over.parameters;
+        let out = &mut self.exchange.out;
+        message::parse(out, b"", text, &some_types(bound.types, indices));
+        let mut rest = (bound.some)(indices);
+        rest.extend_from_slice(result_formats);
+        message::bind(out, portal, b"", &rest);
         let replies = &mut self.exchange.replies;
         replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
         replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
-        Ok(())
     }
 
     /// What the nodes are to be asked for, now that values are known.
@@ -333,37 +344,6 @@ async fn say_all(lease: &mut Lease, statements: &[Vec<u8>]) -> Result<(), Troubl
         lease.connection().simple(statement).await?;
     }
     Ok(())
-}
-
-fn no_parameter() -> ClientError {
-    ClientError::error(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1")
-}
-
-fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {
-    let given = usize::from(bind.parameters);
-    if given == wanted {
-        return Ok(());
-    }
-    let name = String::from_utf8_lossy(bind.statement);
-    let message = format!(
-        "bind message supplies {given} parameters, but prepared statement \"{name}\" requires {wanted}"
-    );
-    Err(ClientError::error(SqlState::PROTOCOL_VIOLATION, message))
-}
-
-/// The types of some parameters, 0 for those that the server infers.
-fn some_types(types: &[u32], indices: &[u16]) -> Vec<u32> {
-    let type_of = |&index: &u16| types.get(usize::from(index)).copied().unwrap_or_default();
-    indices.iter().map(type_of).collect()
-}
-
-/// The formats and values of some parameters, as a Bind has them.
-fn some_parameters(bind: &Bind<'_>, indices: &[u16]) -> Vec<u8> {
-    let parameter = |&index: &u16| bind.parameter(usize::from(index)).unwrap_or((false, None));
-    let parameters: Vec<_> = indices.iter().map(parameter).collect();
-    let mut out = BytesMut::new();
-    message::put_parameters(&mut out, &parameters);
-    out.to_vec()
 }
 
 /// A connection that gives rows; it learns the types that it is not known to have.

@@ -15,6 +15,7 @@ use herd_plan::{Action, CursorCommand, Place, Plan, Target};
 use herd_types::{ClientError, NodeId, SqlState};
 
 use crate::bring::{Aside, sets_manner};
+use crate::exchange::Heard;
 use crate::link::Link;
 use crate::session::Session;
 use crate::statements::ClientStatement;
@@ -325,14 +326,19 @@ impl Session {
         // It is complete when the transaction aside is over.
         self.exchange.expect_part();
         let heard = self.relay().await?;
-        let completion = self.exchange.completion.split();
         if let (false, Some((plan, sql))) = (heard.failed, statement) {
             self.apply(plan, sql);
         }
+        self.end_of_answer_aside(&heard).await
+    }
+
+    /// The transaction aside has done its work; what it answered is complete.
+    pub(crate) async fn end_of_answer_aside(&mut self, heard: &Heard) -> Result<(), Trouble> {
+        let completion = self.exchange.completion.split();
         if self.aside.is_some() {
             self.end_aside(heard.failed).await?;
         } else {
-            self.settle(&heard).await?;
+            self.settle(heard).await?;
         }
         self.exchange.told_error = heard.failed;
         self.complete(&completion).await

@@ -17,6 +17,7 @@ use herd_wire::message::{self, Bind, Parse, Reader};
 use smallvec::SmallVec;
 
 use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
+use crate::bring::command_of;
 use crate::link::Link;
 use crate::parameters::BoundParameters;
 use crate::recheck::{Readiness, Within};
@@ -107,16 +108,7 @@ impl Session {
         }
         let (node, binds) = match self.place_bound(&statement, bind) {
             Err(Trouble::Refused(refusal)) => {
-                self.check_encoding(bind.rest)?;
-                let plan = statement.understood.as_ref().map(|understood| &understood.plan);
-                let exchange = plan.and_then(|plan| Session::exchange_of(plan)).ok_or(refusal)?;
-                let bound = self.bind_over_brought(exchange, &statement, bind);
-                Box::pin(bound).await?;
-                if self.batch.is_skipping() {
-                    return Ok(());
-                }
-                self.open_portal(bind, Arc::clone(&statement), Runs::OnServer);
-                return Ok(());
+                return Box::pin(self.bind_over_several(&statement, bind, refusal)).await;
             }
             placed => placed?,
         };
@@ -148,6 +140,28 @@ impl Session {
         message::bind(&mut self.exchange.out, bind.portal, name.as_bytes(), bind.rest);
         self.exchange.replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
         self.open_portal(bind, statement, Runs::OnServer);
+        Ok(())
+    }
+
+    /// No node can answer it alone.
+    async fn bind_over_several(
+        &mut self,
+        statement: &Arc<ClientStatement>,
+        bind: &Bind<'_>,
+        refusal: ClientError,
+    ) -> Result<(), Trouble> {
+        self.check_encoding(bind.rest)?;
+        if let Some(command) = command_of(statement) {
+            let execution = self.execution(command, &statement.text)?.ok_or(refusal)?;
+            self.bind_execution(&execution, statement, bind).await?;
+        } else {
+            let plan = statement.understood.as_ref().map(|understood| &understood.plan);
+            let exchange = plan.and_then(|plan| Session::exchange_of(plan)).ok_or(refusal)?;
+            self.bind_over_brought(exchange, statement, bind).await?;
+        }
+        if !self.batch.is_skipping() {
+            self.open_portal(bind, Arc::clone(statement), Runs::OnServer);
+        }
         Ok(())
     }
 

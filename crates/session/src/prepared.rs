@@ -147,7 +147,13 @@ impl Session {
             return Ok(());
         };
         let statement = self.current_statement(name.as_bytes())?;
-        let (node, binds) = self.place_execute(&statement, arguments)?;
+        let (node, binds) = match self.place_execute(&statement, arguments) {
+            Ok(placed) => placed,
+            Err(refusal) => {
+                let execution = self.execution(command, sql)?.ok_or(refusal)?;
+                return Box::pin(self.execute_over_brought(&execution)).await;
+            }
+        };
         self.attach_placed(node).await?;
         if binds {
             self.transaction.bind();

@@ -33,8 +33,7 @@ pub(super) fn understand_prepare(
         return Ok(None);
     }
     let context = Context { parameter_types: &parameter_types, ..*context };
-    let Some(Meaning { plan, slots }) = planner::query_of_one_node(sql, cursor.rest(), &context)?
-    else {
+    let Some(Meaning { plan, slots }) = planner::query(sql, cursor.rest(), &context)? else {
         return Ok(None);
     };
     let (name, body) = (name.into_owned(), Arc::new(plan));
@@ -46,6 +45,7 @@ pub(super) fn understand_execute(mut cursor: Cursor<'_>) -> Option<Plan> {
     let name_span = cursor.peek()?.span();
     let name = cursor.identifier()?.into_owned();
     let arguments = match cursor.parenthesised() {
+        Some([]) => return None,
         Some(tokens) => Arguments::read(cursor.sql(), tokens),
         None => Arguments::default(),
     };
