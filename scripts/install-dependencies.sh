@@ -37,6 +37,7 @@ need_test() {
     has node || missing+=(nodejs)
     has npm || missing+=(npm)
     java_compiles || missing+=(default-jdk-headless)
+    has sqlsmith || missing+=(sqlsmith)
     [[ -e /usr/share/java/postgresql.jar ]] || missing+=(libpostgresql-jdbc-java)
 }
 
