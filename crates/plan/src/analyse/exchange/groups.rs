@@ -4,16 +4,23 @@
 //! Only aggregates are taken whose whole follows from their parts exactly, whatever the order: not
 //! sums of floating-point numbers, nothing DISTINCT, nothing of an order of its own.
 
+use std::ops::Range;
+
 use super::reduced::column_name;
 use super::words::{Clauses, Words};
 use super::{Analysis, Reading};
 use crate::analyse::{call, walk};
 use crate::exchange::{Aggregate, Function, Groups};
+use crate::lex::Kind;
 use crate::statement::{Call, Distinct, Expr, Grouping, Ident, Output, Query, Select};
 
 /// Words that make more of a call than its arguments.
 const WITHIN_CALL: &[&str] = &["all", "distinct", "order", "variadic"];
 const AFTER_CALL: &[&str] = &["filter", "over", "within"];
+
+/// Types whose values are added up exactly, each of which takes in those before it.
+const NUMBERS: [&str; 4] = ["smallint", "integer", "bigint", "numeric"];
+const ARITHMETIC: &[&str] = &["+", "-", "*", "/"];
 
 /// One query under inspection.
 struct Inspection<'a, 's> {
@@ -147,12 +154,12 @@ impl Inspection<'_, '_> {
             ("count", [_]) => Function::Count,
             ("min", [_]) => Function::Min,
             ("max", [_]) => Function::Max,
-            ("sum", [expr]) => match self.type_of(expr)? {
+            ("sum", [expr]) => match self.type_of(expr, argument.clone())? {
                 "smallint" | "integer" => Function::SumOfIntegers,
                 "bigint" | "numeric" => Function::Sum,
                 _ => return None,
             },
-            ("avg", [expr]) => match self.type_of(expr)? {
+            ("avg", [expr]) => match self.type_of(expr, argument.clone())? {
                 "smallint" | "integer" | "bigint" | "numeric" => Function::Avg,
                 _ => return None,
             },
@@ -166,10 +173,57 @@ impl Inspection<'_, '_> {
         })
     }
 
-    /// The type of a column, without its modifier.
-    fn type_of(&self, expr: &Expr) -> Option<&str> {
-        let column = &self.reading.table.columns[self.own_column(expr)?];
-        Some(column.type_name.split('(').next().unwrap_or_default())
+    /// The type of a column, or of what is computed of columns, without its modifier.
+    fn type_of(&self, expr: &Expr, tokens: Range<usize>) -> Option<&str> {
+        if let Some(column) = self.own_column(expr) {
+            return Some(self.type_of_column(column));
+        }
+        let mut types = Vec::new();
+        self.columns_in(expr, &mut types)?;
+        let is_arithmetic = tokens.clone().all(|at| self.is_arithmetic(at));
+        // Numbers are no part of a plan: one that is no integer would change the type.
+        let has_numbers = tokens.into_iter().any(|at| {
+            self.words.is_kind(Some(at), Kind::Integer)
+                || self.words.is_kind(Some(at), Kind::Decimal)
+        });
+        let widest = types.iter().map(|name| NUMBERS.iter().position(|it| it == name)).max()??;
+        let is_known = is_arithmetic
+            && types.iter().all(|name| NUMBERS.contains(name))
+            && (!has_numbers || NUMBERS[widest] == "numeric");
+        is_known.then(|| NUMBERS[widest])
+    }
+
+    /// The types of all columns in an expression; `None` if one is not the table's.
+    fn columns_in<'t>(&'t self, expr: &Expr, types: &mut Vec<&'t str>) -> Option<()> {
+        if matches!(expr, Expr::Column(_)) {
+            types.push(self.type_of_column(self.own_column(expr)?));
+        }
+        let mut all = Some(());
+        walk::operands(expr, &mut |operand| {
+            if all.is_some() {
+                all = self.columns_in(operand, types);
+            }
+        });
+        all
+    }
+
+    /// Whether a token is a column, a number, an operator on numbers, or holds them together.
+    fn is_arithmetic(&self, at: usize) -> bool {
+        let sql = self.words.sql;
+        let is_column = |name: &str| self.reading.table.column(name).is_some();
+        self.words.tokens.get(at).is_some_and(|token| match token.kind {
+            Kind::Operator => ARITHMETIC.iter().any(|it| token.is_operator(sql, it)),
+            Kind::Integer | Kind::Decimal | Kind::LeftParen | Kind::RightParen | Kind::Dot => true,
+            _ => token.identifier(sql).is_some_and(|name| {
+                self.words.is_kind(Some(at + 1), Kind::Dot)
+                    || is_column(&name) && !self.words.is_kind(Some(at + 1), Kind::LeftParen)
+            }),
+        })
+    }
+
+    fn type_of_column(&self, column: usize) -> &str {
+        let name = &self.reading.table.columns[column].type_name;
+        name.split('(').next().unwrap_or_default()
     }
 
     /// What is grouped by: an item of the select list, if by its number.

@@ -234,3 +234,27 @@ fn what_follows_from_another_place_is_not_asked_for() {
         "#]],
     );
 }
+
+#[test]
+fn sums_of_what_is_computed_exactly_are_taken_in_parts() {
+    check(
+        "SELECT note, sum(total * (1 - total)), avg(o.id + user_id), sum(-total / 2.5) FROM orders o GROUP BY 1",
+        expect![[r#"
+            SELECT "note", sum(total * (1 - total)) AS "herd sum 0", sum(o.id + user_id) AS "herd sum 1", count(o.id + user_id) AS "herd count 1", sum(-total / 2.5) AS "herd sum 2" FROM "public"."orders" AS "o" GROUP BY "note" []
+        "#]],
+    );
+    for argument in [
+        "id * 2",
+        "ceil(total)",
+        "total::float8",
+        "CASE WHEN total > 1 THEN total END",
+        "total % 2",
+        "total * length(note)",
+        "coalesce(total, 0)",
+        "total * $1",
+        "1",
+    ] {
+        let told = asked(&format!("SELECT sum({argument}) FROM orders"));
+        assert!(told.starts_with("SELECT \""), "{argument}: {told}");
+    }
+}
