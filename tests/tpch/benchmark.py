@@ -125,7 +125,8 @@ def load(endpoint: Endpoint, layout: Layout, directory: Path) -> None:
             key = f", PRIMARY KEY ({KEYS[table]})" if layout.has_keys else ""
             connection.execute(f"CREATE TABLE {table} ({columns}{key}) {layout.placement[table]}")
             fill(connection, table, directory / f"{table}.csv")
-        for index in INDEXES:
+        keys = [] if layout.has_keys else [f"{table} ({key})" for table, key in KEYS.items()]
+        for index in [*INDEXES, *keys]:
             connection.execute(f"CREATE INDEX ON {index}")
         for table in COLUMNS:
             connection.execute(f"ANALYZE {table}")

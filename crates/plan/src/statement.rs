@@ -28,6 +28,18 @@ pub struct Query {
     pub locks: Vec<Lock>,
 }
 
+impl Query {
+    /// Of a query that is asked only whether it has rows, `*` needs no columns.
+    pub(crate) fn leave_out_stars(&mut self) {
+        if let Body::Select(select) = &mut self.body
+            && !self.limited
+            && matches!((&select.distinct, &select.grouping), (Distinct::No, Grouping::None))
+        {
+            select.output.retain(|item| !matches!(item, Output::All | Output::AllOf(_)));
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Cte {
     pub name: Ident,

@@ -143,31 +143,31 @@ impl<'c> Sink<'c> {
 }
 
 /// Asks for the definitions of indexes as the table has them whose rows they are: of the primary key,
-/// grouped by which a query may speak of any other column, and of those that are for looking up.
+/// grouped by which a query may speak of any other column, and of those that are for looking up, as far
+/// as their first columns are there.
 fn definitions(request: &Request) -> String {
     let Request { like, table, keyed, indexed, .. } = request;
-    let wanted = match (keyed, indexed) {
-        (true, false) => "i.indisprimary",
-        _ => "i.indpred IS NULL AND i.indexprs IS NULL AND m.amname = 'btree'",
-    };
     let (like, brought) = (like.replace('\'', "''"), table.replace('\'', "''"));
     format!(
-        "SELECT CASE WHEN i.indisprimary AND {keyed} \
-                THEN 'ALTER TABLE pg_temp.{brought} ADD PRIMARY KEY (' \
-                ELSE 'CREATE INDEX ON pg_temp.{brought} (' END \
-             || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.place) || ')' \
-           FROM pg_catalog.pg_index i \
-           JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-           JOIN pg_catalog.pg_am m ON m.oid = c.relam \
-           CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) \
-                WITH ORDINALITY AS k (attnum, place) \
-           LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-           LEFT JOIN pg_catalog.pg_attribute b ON b.attname = a.attname AND NOT b.attisdropped \
-                AND b.attrelid = 'pg_temp.{brought}'::pg_catalog.regclass \
-          WHERE i.indrelid = '{like}'::pg_catalog.regclass AND i.indisvalid AND k.place <= i.indnkeyatts \
-            AND {wanted} \
-          GROUP BY i.indexrelid, i.indisprimary \
-         HAVING pg_catalog.count(b.attname) = pg_catalog.count(*)"
+        "SELECT DISTINCT CASE WHEN is_key THEN 'ALTER TABLE pg_temp.{brought} ADD PRIMARY KEY (' \
+                ELSE 'CREATE INDEX ON pg_temp.{brought} (' END || columns || ')' \
+           FROM (SELECT i.indisprimary AND {keyed} AND pg_catalog.bool_and(k.is_there) AS is_key, \
+                        pg_catalog.string_agg(pg_catalog.quote_ident(k.name), ', ' ORDER BY k.place) \
+                            FILTER (WHERE k.are_there) AS columns \
+                   FROM pg_catalog.pg_index i \
+                   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+                   JOIN pg_catalog.pg_am m ON m.oid = c.relam AND m.amname = 'btree' \
+                   CROSS JOIN LATERAL ( \
+                        SELECT u.place, a.attname AS name, b.attname IS NOT NULL AS is_there, \
+                               pg_catalog.bool_and(b.attname IS NOT NULL) OVER (ORDER BY u.place) AS are_there \
+                          FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS u (attnum, place) \
+                          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.attnum \
+                          LEFT JOIN pg_catalog.pg_attribute b ON b.attname = a.attname \
+                               AND b.attrelid = 'pg_temp.{brought}'::pg_catalog.regclass \
+                         WHERE u.place <= i.indnkeyatts) AS k \
+                  WHERE i.indrelid = '{like}'::pg_catalog.regclass AND i.indpred IS NULL \
+                  GROUP BY i.indexrelid, i.indisprimary) AS found \
+          WHERE columns IS NOT NULL AND (is_key OR {indexed})"
     )
 }
 

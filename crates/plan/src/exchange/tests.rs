@@ -70,6 +70,22 @@ fn only_columns_that_are_written_are_brought() {
 }
 
 #[test]
+fn whether_there_are_rows_takes_no_columns() {
+    check(
+        "SELECT 1 FROM country WHERE EXISTS (SELECT * FROM users WHERE id > 3)",
+        expect![[r#"
+            [1, 2, 3] SELECT "id" FROM "public"."users" AS "herd 0" WHERE ((id > 3)) []
+            SELECT 1 FROM country WHERE EXISTS (SELECT * FROM brought AS users WHERE id > 3)"#]],
+    );
+    check(
+        "SELECT 1 FROM country WHERE EXISTS (SELECT DISTINCT * FROM users OFFSET 3)",
+        expect![[r#"
+            [1, 2, 3] SELECT "id", "name" FROM "public"."users" []
+            SELECT 1 FROM country WHERE EXISTS (SELECT DISTINCT * FROM brought AS users OFFSET 3)"#]],
+    );
+}
+
+#[test]
 fn a_condition_on_another_table_is_not_asked_of_the_one_in_a_subquery() {
     check(
         "SELECT (SELECT max(id) FROM users) FROM country WHERE code = 'de'",

@@ -83,7 +83,9 @@ impl Converter<'_> {
             }
             Parsed::Subquery(query) => Ok(Expr::Subquery(self.boxed_query(*query)?)),
             Parsed::Exists { subquery, negated: _ } => {
-                Ok(Expr::Subquery(self.boxed_query(*subquery)?))
+                let mut query = self.boxed_query(*subquery)?;
+                query.leave_out_stars();
+                Ok(Expr::Subquery(query))
             }
             Parsed::Function(function) => self.function(function),
             other => self.opaque(other),
