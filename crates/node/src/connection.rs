@@ -260,7 +260,7 @@ impl ServerConnection {
         }
     }
 
-    async fn next_frame(&mut self) -> Result<(u8, Bytes), NodeError> {
+    pub(crate) async fn next_frame(&mut self) -> Result<(u8, Bytes), NodeError> {
         loop {
             let found = frame::first(&self.read)
                 .map_err(|error| NodeError::frame(&self.identity.node_name, error))?

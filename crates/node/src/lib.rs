@@ -4,6 +4,7 @@
 //! clients.
 
 mod connection;
+mod copying;
 mod counts;
 mod error;
 mod lease;

@@ -13,8 +13,8 @@ use crate::normalise::{self, Normaliser, Reading};
 use crate::several::Names;
 use crate::split::split;
 use crate::{
-    Action, Effects, Exchange, Plan, PreparedCommand, Routines, Slots, analyse, effects, named,
-    utility,
+    Action, Effects, Exchange, Plan, PreparedCommand, Routines, Slots, analyse, ddl, effects,
+    named, utility,
 };
 
 /// What a statement's meaning depends on besides its text.
@@ -212,10 +212,20 @@ pub(crate) fn statement(
     tokens: &[Token],
     context: &Context<'_>,
 ) -> Result<Meaning, ClientError> {
+    if ddl::reshape::is_called(sql, tokens) {
+        return reshaping(sql, tokens, context).map(Meaning::of);
+    }
     match whole_query(sql, tokens, context)? {
         Some(meaning) => Ok(meaning),
         None => utility::understand(sql, tokens, context),
     }
+}
+
+/// A call of one of Herd's own functions that change how a table lies on the nodes.
+fn reshaping(sql: &[u8], tokens: &[Token], context: &Context<'_>) -> Result<Plan, ClientError> {
+    let action = ddl::read(sql, tokens, context)?;
+    let action = action.expect("what is called is read as a definition");
+    Ok(Plan::new(action, "a table is laid out anew on all nodes"))
 }
 
 /// The meaning of a query within another statement.

@@ -8,7 +8,8 @@ use herd_execute::Subject;
 use herd_execute::define::{
     Completed, DefineError, NodeError as DefineNodeError, NodeSession, Nodes, Refusal, Rows,
 };
-use herd_node::{Lease, NodeError, PoolKey, Settings};
+use herd_node::{Lease, NodeError, PoolKey, ServerConnection, Settings};
+use herd_plan::ddl::reshape::SELECT_TAG;
 use herd_plan::ddl::{Draft, Outcome};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::connect::Credential;
@@ -128,9 +129,55 @@ impl NodeSession for ClientNode {
             }
         }
     }
+
+    async fn copy_out(&mut self, sql: &str) -> Result<(), DefineNodeError> {
+        let begun = self.connection()?.begin_copy_out(sql.as_bytes()).await;
+        self.heard(begun)
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, DefineNodeError> {
+        let piece = self.connection()?.next_copied().await;
+        self.heard(piece)
+    }
+
+    async fn copy_in(&mut self, sql: &str) -> Result<(), DefineNodeError> {
+        let begun = self.connection()?.begin_copy(sql.as_bytes()).await;
+        self.heard(begun)
+    }
+
+    async fn put(&mut self, data: Bytes) -> Result<(), DefineNodeError> {
+        let put = self.connection()?.put_copied(&data).await;
+        self.heard(put)
+    }
+
+    async fn end_copy(&mut self) -> Result<(), DefineNodeError> {
+        let ended = self.connection()?.end_copy().await;
+        self.heard(ended).map(|status| self.status = Some(status))
+    }
 }
 
 impl ClientNode {
+    fn connection(&mut self) -> Result<&mut ServerConnection, DefineNodeError> {
+        match &mut self.link {
+            Some(link) => Ok(link.lease.connection()),
+            None => Err(DefineNodeError::Lost("the connection was given back".to_owned())),
+        }
+    }
+
+    /// What a node said, in the words of definitions.
+    fn heard<T>(&mut self, result: Result<T, NodeError>) -> Result<T, DefineNodeError> {
+        result.map_err(|error| match error {
+            NodeError::Server(body) => {
+                self.status = self.status.map(|_| TransactionStatus::Failed);
+                refused(&body)
+            }
+            error => {
+                self.status = None;
+                DefineNodeError::Lost(error.to_string())
+            }
+        })
+    }
+
     /// The session's own connection to the home node, in its transaction.
     pub(crate) fn of_client(link: Link, notices: &Notices, returned: &Returned) -> ClientNode {
         ClientNode {
@@ -261,13 +308,17 @@ impl Session {
     }
 }
 
-/// Notices, those of the home node first, and CommandComplete.
+/// Notices, those of the home node first, the row of a function that gives nothing, and
+/// CommandComplete.
 pub(crate) fn answer_of(tag: &str, notices: Vec<String>, said: &[Bytes]) -> BytesMut {
     let mut out = BytesMut::new();
     put_notices(&mut out, said);
     for notice in notices {
         let notice = ClientError::error(SqlState::SUCCESSFUL_COMPLETION, notice);
         herd_wire::error::put_notice(&mut out, NoticeLevel::Notice, &notice);
+    }
+    if tag == SELECT_TAG {
+        message::data_row(&mut out, std::iter::once(Some(b"".as_slice())));
     }
     message::command_complete(&mut out, tag);
     out

@@ -66,9 +66,9 @@ pub trait Definitions: Send + Sync {
     ) -> Boxed<'_, Result<(), DefineError>>;
 }
 
-/// Jobs of the control plane, for SHOW JOBS: id, kind, state, description, error.
+/// Jobs of the control plane, for SHOW JOBS: id, kind, state, description, progress, error.
 pub trait Jobs: Send + Sync {
-    fn list(&self) -> Vec<[Option<String>; 5]>;
+    fn list(&self) -> Vec<[Option<String>; 6]>;
 }
 
 /// What a node said when it was last asked for a sign of life.

@@ -54,6 +54,6 @@ pub use gateway::{
     StaticUsers, Worker,
 };
 pub use metrics::Metrics;
-pub use registry::Clients;
+pub use registry::{ClientHandle, Clients, Phase};
 pub use routines::{RoutineBook, RoutineReader, keep_routines};
 pub use sweeper::sweep;

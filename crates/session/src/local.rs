@@ -17,6 +17,7 @@ use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 const TEXT_OID: u32 = 25;
+const VOID_OID: u32 = 2278;
 
 impl Session {
     pub(crate) fn asker(&self) -> Asker {
@@ -197,10 +198,18 @@ pub(crate) fn describe_action(action: &Action, out: &mut BytesMut) {
     match action {
         Action::Show(relation) => show::put_description(out, show::columns(*relation).1),
         Action::Explain(_) => message::row_description(out, &[("QUERY PLAN", TEXT_OID)]),
+        Action::Define(draft) => match draft.answers_with() {
+            Some(name) => message::row_description(out, &[(name, VOID_OID)]),
+            None => out.extend_from_slice(&message::NO_DATA),
+        },
         _ => out.extend_from_slice(&message::NO_DATA),
     }
 }
 
 pub(crate) fn has_rows(action: &Action) -> bool {
-    matches!(action, Action::Show(_) | Action::Explain(_))
+    match action {
+        Action::Show(_) | Action::Explain(_) => true,
+        Action::Define(draft) => draft.answers_with().is_some(),
+        _ => false,
+    }
 }

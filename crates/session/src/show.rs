@@ -76,8 +76,8 @@ static SERVERS: &[Column] = columns!("worker": Integer, "node": Text, "pid": Int
 static QUERIES: &[Column] = columns!("client": Integer, "role": Text, "state": Text, "seconds": Float,
     "node": Text, "brought_rows": Integer, "brought_bytes": Integer, "query": Text);
 static STATS: &[Column] = columns!("name": Text, "value": Float);
-static JOBS: &[Column] =
-    columns!("id": Text, "kind": Text, "state": Text, "description": Text, "error": Text);
+static JOBS: &[Column] = columns!("id": Text, "kind": Text, "state": Text, "description": Text,
+    "progress": Text, "error": Text);
 static CONFIG: &[Column] = columns!("name": Text, "value": Text);
 static VERSION: &[Column] = columns!("version": Text);
 

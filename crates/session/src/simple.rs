@@ -115,7 +115,14 @@ impl Session {
             Action::Define(draft) => {
                 self.foresee(plan);
                 match self.define(draft).await? {
-                    Defined::Done(answer) => self.complete(&answer).await,
+                    Defined::Done(answer) => {
+                        let mut whole = BytesMut::new();
+                        if has_rows(&plan.action) {
+                            describe_action(&plan.action, &mut whole);
+                        }
+                        whole.extend_from_slice(&answer);
+                        self.complete(&whole).await
+                    }
                     Defined::ByHome => self.forward_home(frame, plan, sql).await,
                 }
             }

@@ -4,6 +4,7 @@
 //! of another, both have the store open, and neither writes it: what one of them has planned by the
 //! catalog stays true until it is gone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub struct Ledger {
     instance: String,
     /// Jobs of this process that have not ended.
     open: Arc<Mutex<Vec<Job>>>,
+    /// What they say of how far they are.
+    progress: Mutex<BTreeMap<JobId, String>>,
     tenure: watch::Sender<Tenure>,
 }
 
@@ -95,6 +98,7 @@ impl Ledger {
             store: Arc::new(RwLock::new(Some(store))),
             instance: instance(&directory.join(INSTANCE_FILE))?,
             open: Arc::default(),
+            progress: Mutex::default(),
             tenure: watch::Sender::new(tenure),
         })
     }
@@ -172,6 +176,16 @@ impl Ledger {
         self.read(EmbeddedStore::jobs)
     }
 
+    /// How far a job of this process is.
+    pub fn note_progress(&self, id: JobId, progress: String) {
+        self.progress.lock().insert(id, progress);
+    }
+
+    #[must_use]
+    pub fn progress(&self, id: JobId) -> Option<String> {
+        self.progress.lock().get(&id).cloned()
+    }
+
     /// Whether this process itself still works on the job.
     #[must_use]
     pub fn is_at_work(&self, job: JobId) -> bool {
@@ -231,7 +245,7 @@ impl Ledger {
         let decided = self.find(id)?.state == JobState::Decided;
         let state = if decided || reason.is_none() { JobState::Done } else { JobState::Failed };
         let job = self.changed(id, state, reason)?;
-        self.open.lock().retain(|open| open.id != id);
+        self.close(id);
         self.blocking(move |store| store.put_job(&job)).await
     }
 
@@ -239,7 +253,7 @@ impl Ledger {
     pub async fn leave(&self, id: JobId, reason: String) -> Result<(), LedgerError> {
         let state = self.find(id)?.state;
         let job = self.changed(id, state, Some(reason))?;
-        self.open.lock().retain(|open| open.id != id);
+        self.close(id);
         self.blocking(move |store| store.put_job(&job)).await
     }
 
@@ -263,6 +277,11 @@ impl Ledger {
     /// Repair has ended a job that nobody works on.
     pub async fn repaired(&self, job: Job) -> Result<(), LedgerError> {
         self.blocking(move |store| store.put_job(&job)).await
+    }
+
+    fn close(&self, id: JobId) {
+        self.open.lock().retain(|open| open.id != id);
+        self.progress.lock().remove(&id);
     }
 
     fn find(&self, id: JobId) -> Result<Job, LedgerError> {

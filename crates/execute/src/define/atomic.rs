@@ -57,7 +57,7 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
         }
     }
 
-    async fn carry_through<N: Nodes>(
+    pub(super) async fn carry_through<N: Nodes>(
         &self,
         sessions: &Sessions<'_, N>,
         job: JobId,
@@ -141,8 +141,8 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
 
 /// What there is no way back from.
 pub(super) struct Decided<S> {
-    branches: Branches<S>,
-    next: Option<Arc<Catalog>>,
+    pub(super) branches: Branches<S>,
+    pub(super) next: Option<Arc<Catalog>>,
 }
 
 /// Runs the statements, reads what they made, and prepares: the catalog that is to be, if it is
@@ -154,17 +154,34 @@ async fn prepare<N: Nodes>(
     atomic: &Atomic,
     gid: &str,
 ) -> Result<Option<Arc<Catalog>>, DefineError> {
-    let Atomic { script, publish } = atomic;
+    run_script(catalog, branches, &atomic.script).await?;
+    let next = foresee(catalog, sessions, branches, &atomic.publish).await?;
+    prepare_all(catalog, branches, gid).await?;
+    Ok(next)
+}
+
+/// The catalog as it is to be, by what the statements have made on the nodes.
+pub(super) async fn foresee<N: Nodes>(
+    catalog: &Catalog,
+    sessions: &mut Sessions<'_, N>,
+    branches: &mut Branches<N::Session>,
+    publish: &Publish,
+) -> Result<Option<Arc<Catalog>>, DefineError> {
     let reading = publish.reading(catalog)?;
-    run_script(catalog, branches, script).await?;
     let observed = observe(catalog, sessions, branches, &reading).await?;
     check_agreement(catalog, branches, &reading).await?;
-    let next = next_catalog(catalog, publish, &reading, &observed)?;
+    next_catalog(catalog, publish, &reading, &observed)
+}
+
+pub(super) async fn prepare_all<S: NodeSession>(
+    catalog: &Catalog,
+    branches: &mut Branches<S>,
+    gid: &str,
+) -> Result<(), DefineError> {
     let results = join_all(
         branches.iter_mut().map(|(&node, branch)| async move { (node, branch.prepare(gid).await) }),
     );
-    first_error(catalog.home(), results.await)?;
-    Ok(next)
+    first_error(catalog.home(), results.await)
 }
 
 pub(super) fn next_catalog(

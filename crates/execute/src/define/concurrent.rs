@@ -32,7 +32,8 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
             }
         }
         let nodes = undo.nodes.keys().copied().collect();
-        let intent = Intent::Build { nodes, undo: texts(&undo) };
+        let database = database(catalog.home(), sessions).await?;
+        let intent = Intent::Build { nodes, database, undo: texts(&undo) };
         let job = if begin.is_empty() {
             let job = self.journal.begin(summary, intent).await?;
             if let Err(error) = self.journal.decide(job, None).await {
@@ -113,7 +114,7 @@ fn is_duplicate(error: &NodeError) -> bool {
 }
 
 /// Whether everything is known to be gone; if not, the control plane goes on.
-async fn take_away<N: Nodes>(
+pub(super) async fn take_away<N: Nodes>(
     sessions: &Sessions<'_, N>,
     undo: Script,
     untouched: &BTreeSet<NodeId>,
@@ -132,7 +133,17 @@ async fn take_away<N: Nodes>(
     join_all(undone).await.into_iter().all(|is_gone| is_gone)
 }
 
-fn texts(script: &Script) -> BTreeMap<NodeId, Vec<String>> {
+/// Where what is built lies, on every node.
+pub(super) async fn database<N: Nodes>(
+    home: NodeId,
+    sessions: &mut Sessions<'_, N>,
+) -> Result<String, DefineError> {
+    let rows = sessions.query(home, "SELECT pg_catalog.current_database()").await;
+    let rows = rows.map_err(|error| error.of(home))?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}
+
+pub(super) fn texts(script: &Script) -> BTreeMap<NodeId, Vec<String>> {
     let of_node = |(&node, statements): (&NodeId, &Vec<Statement>)| {
         (node, statements.iter().map(|statement| statement.sql.clone()).collect())
     };

@@ -15,8 +15,9 @@ pub enum Intent {
     Prepare { nodes: Vec<NodeId> },
     /// A transaction of one node alone, whose own commit decides.
     Alone { node: NodeId, transaction: String, changes: Vec<Change> },
-    /// As `Prepare`; and what was made afterwards has to be undone unless it came to its end.
-    Build { nodes: Vec<NodeId>, undo: BTreeMap<NodeId, Vec<String>> },
+    /// As `Prepare`; and what was made afterwards has to be undone, in this database, unless it
+    /// came to its end.
+    Build { nodes: Vec<NodeId>, database: String, undo: BTreeMap<NodeId, Vec<String>> },
     /// Nothing to undo: it may be repeated at will.
     Repeatable { nodes: Vec<NodeId> },
 }
@@ -52,6 +53,9 @@ pub trait Journal {
         next: Option<&Arc<Catalog>>,
     ) -> impl Future<Output = Result<(), ClientError>>;
 
+    /// How far the job is, for whoever looks; it need not be durable.
+    fn note(&self, job: JobId, progress: String);
+
     /// This process can do no more for the job now: whoever repairs takes it over.
     fn leave(&self, job: JobId, reason: String) -> impl Future<Output = ()>;
 
@@ -68,6 +72,10 @@ pub trait Publisher {
 
     /// Comes back when no statement is planned and not yet on its way to its nodes.
     fn hold(&self) -> impl Future<Output = Self::Hold>;
+
+    /// Whether what was on its way to nodes when the hold began has come to its end, or is there
+    /// for so long that it holds its locks. Waits for that for a moment.
+    fn rests(&self) -> impl Future<Output = bool>;
 
     fn publish(&self, next: Arc<Catalog>);
 }

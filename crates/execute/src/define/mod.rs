@@ -25,6 +25,7 @@ mod error;
 mod journal;
 mod password;
 mod plan;
+mod reshape;
 mod session;
 mod transaction;
 
@@ -149,6 +150,9 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
             Procedure::EachNode(script) => {
                 self.run_on_each(&mut sessions, &summary, script).await?;
             }
+            Procedure::Reshape(reshape) => {
+                self.run_reshape(&catalog, &mut sessions, &summary, *reshape).await?;
+            }
             Procedure::Concurrent(concurrent) => {
                 self.run_concurrent(&catalog, &mut sessions, &summary, concurrent).await?;
             }
@@ -161,7 +165,7 @@ impl<J: Journal, P: Publisher> Definer<J, P> {
 fn refuse_in_transaction(definition: &Definition) -> ClientError {
     ClientError::unsupported(format!(
         "this {} cannot run inside a transaction block",
-        definition.tag
+        definition.command()
     ))
     .with_detail("Such a definition is done in several steps, each in a transaction of its own.")
     .with_hint("Run the statement by itself, outside of BEGIN … COMMIT.")

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use bytes::Bytes;
 use herd_types::{ClientError, NodeId};
 
 use super::{DefineError, Refusal};
@@ -21,6 +22,20 @@ pub trait Nodes {
 pub trait NodeSession {
     /// Runs one statement by the simple protocol.
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Rows, NodeError>>;
+
+    /// Begins a COPY TO STDOUT.
+    fn copy_out(&mut self, sql: &str) -> impl Future<Output = Result<(), NodeError>>;
+
+    /// A piece of what it gives; `None` at its end.
+    fn next_piece(&mut self) -> impl Future<Output = Result<Option<Bytes>, NodeError>>;
+
+    /// Begins a COPY FROM STDIN.
+    fn copy_in(&mut self, sql: &str) -> impl Future<Output = Result<(), NodeError>>;
+
+    fn put(&mut self, data: Bytes) -> impl Future<Output = Result<(), NodeError>>;
+
+    /// There is no more to put.
+    fn end_copy(&mut self) -> impl Future<Output = Result<(), NodeError>>;
 }
 
 /// Why a node did not do what it was told.

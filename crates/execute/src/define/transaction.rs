@@ -87,6 +87,11 @@ impl<S: NodeSession> Branch<S> {
         self.session.query(sql).await.is_ok()
     }
 
+    /// For what is neither a statement nor ends the transaction.
+    pub(super) fn session_mut(&mut self) -> &mut S {
+        &mut self.session
+    }
+
     pub(super) fn into_session(self) -> S {
         self.session
     }

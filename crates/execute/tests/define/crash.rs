@@ -2,151 +2,16 @@
 //! as the journal says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use herd_catalog::Catalog;
-use herd_execute::define::{
-    Definer, Intent, Journal, NodeError, NodeSession, Nodes, Rows, Settled,
-};
-use herd_types::{ClientError, JobId, NodeId};
-use tokio::sync::{Mutex, Notify};
+use herd_execute::define::{Definer, Intent, NodeSession, Nodes, Settled};
+use herd_types::JobId;
 
-use crate::herd::{Herd, MemoryJournal, MemoryPublisher, PLAIN_NODE, PgNodes, PgSession};
+use crate::doomed::{Blow, DoomedJournal, DoomedNodes, Fate};
+use crate::herd::{Herd, MemoryJournal, MemoryPublisher, PLAIN_NODE, PgNodes};
 
 /// How many steps there may be before the test is wrong about there being an end.
 const STEPS_MAX: usize = 200;
-
-/// What happens at the step that is counted out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Blow {
-    DieBefore,
-    DieAfter,
-    /// The node is told, its answer is lost, and the process lives.
-    LoseAnswer,
-    LoseBefore,
-}
-
-/// Counts steps down to the blow.
-struct Fate {
-    blow: Blow,
-    left: AtomicUsize,
-    died: Notify,
-}
-
-impl Fate {
-    fn new(blow: Blow, step: usize) -> Arc<Fate> {
-        Arc::new(Fate { blow, left: AtomicUsize::new(step), died: Notify::new() })
-    }
-
-    /// Whether the blow falls at this step.
-    fn falls(&self) -> bool {
-        let left =
-            self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        left == Ok(1)
-    }
-
-    fn has_died(&self) -> bool {
-        let dies = matches!(self.blow, Blow::DieBefore | Blow::DieAfter);
-        dies && self.left.load(Ordering::SeqCst) == 0
-    }
-
-    async fn die<T>(&self) -> T {
-        self.died.notify_one();
-        std::future::pending().await
-    }
-}
-
-struct DoomedNodes {
-    nodes: PgNodes,
-    fate: Arc<Fate>,
-}
-
-#[derive(Clone)]
-struct DoomedSession {
-    session: Option<Arc<Mutex<PgSession>>>,
-    fate: Arc<Fate>,
-}
-
-impl Nodes for DoomedNodes {
-    type Session = DoomedSession;
-
-    async fn open(&self, node: NodeId) -> Result<DoomedSession, NodeError> {
-        if self.fate.has_died() {
-            return self.fate.die().await;
-        }
-        let session = Some(Arc::new(Mutex::new(self.nodes.open(node).await?)));
-        Ok(DoomedSession { session, fate: Arc::clone(&self.fate) })
-    }
-}
-
-impl NodeSession for DoomedSession {
-    async fn query(&mut self, sql: &str) -> Result<Rows, NodeError> {
-        if self.fate.has_died() {
-            return self.fate.die().await;
-        }
-        let lost = || NodeError::Lost("cut".to_owned());
-        let falls = self.fate.falls();
-        if falls && self.fate.blow == Blow::DieBefore {
-            return self.fate.die().await;
-        }
-        if falls && self.fate.blow == Blow::LoseBefore {
-            self.session = None;
-        }
-        let Some(session) = &self.session else {
-            return Err(lost());
-        };
-        let result = session.lock().await.query(sql).await;
-        match (falls, self.fate.blow) {
-            (true, Blow::DieAfter) => self.fate.die().await,
-            (true, Blow::LoseAnswer) => {
-                self.session = None;
-                Err(lost())
-            }
-            _ => result,
-        }
-    }
-}
-
-struct DoomedJournal {
-    journal: MemoryJournal,
-    fate: Arc<Fate>,
-}
-
-impl DoomedJournal {
-    async fn step<T>(&self, work: impl Future<Output = T>) -> T {
-        let falls = self.fate.falls();
-        if self.fate.has_died() && !(falls && self.fate.blow == Blow::DieAfter) {
-            return self.fate.die().await;
-        }
-        let result = work.await;
-        if falls && self.fate.blow == Blow::DieAfter {
-            return self.fate.die().await;
-        }
-        result
-    }
-}
-
-impl Journal for DoomedJournal {
-    fn instance(&self) -> &str {
-        self.journal.instance()
-    }
-
-    async fn begin(&self, summary: &str, intent: Intent) -> Result<JobId, ClientError> {
-        self.step(self.journal.begin(summary, intent)).await
-    }
-
-    async fn decide(&self, job: JobId, next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
-        self.step(self.journal.decide(job, next)).await
-    }
-
-    async fn leave(&self, job: JobId, reason: String) {
-        self.step(self.journal.leave(job, reason)).await;
-    }
-
-    async fn settle(&self, job: JobId, how: Settled) {
-        self.step(self.journal.settle(job, how)).await;
-    }
-}
 
 /// Runs the statement with the blow at `step`. `None`: the process died; else whether it was done.
 async fn run_doomed(herd: &Herd, sql: &str, blow: Blow, step: usize) -> (Option<bool>, bool) {

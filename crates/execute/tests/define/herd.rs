@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
 use herd_catalog::{Catalog, Node, NodeRole, NodeStatus, SearchPath};
 use herd_execute::define::{
     Completed, DefineError, Definer, Intent, Journal, NodeError, NodeSession, Nodes, Publisher,
@@ -13,7 +15,7 @@ use herd_execute::define::{
 use herd_plan::{Action, Context, Planner, Query, Target};
 use herd_testkit::TempPostgres;
 use herd_types::{ClientError, JobId, NodeId, SqlState};
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{CopyInSink, CopyOutStream, NoTls, SimpleQueryMessage};
 
 pub const NODES: u16 = 3;
 
@@ -57,7 +59,11 @@ pub struct PgNodes {
     pub role: Option<String>,
 }
 
-pub struct PgSession(tokio_postgres::Client);
+pub struct PgSession {
+    client: tokio_postgres::Client,
+    read: Option<Pin<Box<CopyOutStream>>>,
+    written: Option<Pin<Box<CopyInSink<Bytes>>>>,
+}
 
 impl Herd {
     pub fn start(database: &str) -> Herd {
@@ -251,7 +257,7 @@ impl Nodes for PgNodes {
         let (client, connection) =
             tokio_postgres::connect(&dsn, NoTls).await.map_err(|error| node_error(&error))?;
         tokio::spawn(connection);
-        let mut session = PgSession(client);
+        let mut session = PgSession { client, read: None, written: None };
         if let Some(role) = &self.role {
             session.query(&format!("SET SESSION AUTHORIZATION {role}")).await?;
         }
@@ -261,7 +267,7 @@ impl Nodes for PgNodes {
 
 impl NodeSession for PgSession {
     async fn query(&mut self, sql: &str) -> Result<Rows, NodeError> {
-        let messages = self.0.simple_query(sql).await.map_err(|error| node_error(&error))?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| node_error(&error))?;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
                 Some((0..row.len()).map(|n| row.get(n).map(str::to_owned)).collect())
@@ -269,6 +275,34 @@ impl NodeSession for PgSession {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    async fn copy_out(&mut self, sql: &str) -> Result<(), NodeError> {
+        let stream = self.client.copy_out(sql).await.map_err(|error| node_error(&error))?;
+        self.read = Some(Box::pin(stream));
+        Ok(())
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, NodeError> {
+        let Some(stream) = &mut self.read else { return Ok(None) };
+        stream.next().await.transpose().map_err(|error| node_error(&error))
+    }
+
+    async fn copy_in(&mut self, sql: &str) -> Result<(), NodeError> {
+        let sink = self.client.copy_in(sql).await.map_err(|error| node_error(&error))?;
+        self.written = Some(Box::pin(sink));
+        Ok(())
+    }
+
+    async fn put(&mut self, data: Bytes) -> Result<(), NodeError> {
+        let sink = self.written.as_mut().expect("a COPY was begun");
+        sink.feed(data).await.map_err(|error| node_error(&error))
+    }
+
+    async fn end_copy(&mut self) -> Result<(), NodeError> {
+        let mut sink = self.written.take().expect("a COPY was begun");
+        let finished = sink.as_mut().finish().await;
+        finished.map(drop).map_err(|error| node_error(&error))
     }
 }
 
@@ -310,6 +344,8 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
+    fn note(&self, _job: JobId, _progress: String) {}
+
     async fn leave(&self, _job: JobId, _reason: String) {}
 
     async fn settle(&self, job: JobId, how: Settled) {
@@ -325,6 +361,10 @@ impl Publisher for MemoryPublisher {
     }
 
     async fn hold(&self) {}
+
+    async fn rests(&self) -> bool {
+        true
+    }
 
     fn publish(&self, next: Arc<Catalog>) {
         *self.0.catalog.lock().unwrap() = next;

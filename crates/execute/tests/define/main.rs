@@ -6,6 +6,7 @@ mod alone;
 mod alter;
 mod attached;
 mod crash;
+mod doomed;
 mod herd;
 mod indexes;
 mod keys;

@@ -1,7 +1,7 @@
 //! Definitions and COPYs of several nodes, with the ledger behind them and the gateway in front.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use herd_catalog::{Catalog, Change};
@@ -10,14 +10,24 @@ use herd_execute::define::{
 };
 use herd_execute::{Decision, Decisions, End};
 use herd_plan::ddl::{Draft, Outcome};
-use herd_session::{Boxed, ClientNode, ClientNodes, Definitions, Jobs};
+use herd_session::{
+    Boxed, ClientHandle, ClientNode, ClientNodes, Clients, Definitions, Jobs, Phase,
+};
 use herd_sidecar::{Adopt, COPY_GID_PREFIX, DEFINE_GID_PREFIX, Ledger, LedgerError, Payload};
 use herd_store::Job;
 use herd_types::{ClientError, JobId, SqlState};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// A statement that was planned before statements were held is on its way to its node by then.
 const HOLD_GRACE: Duration = Duration::from_millis(10);
+/// How long statements are held back for others to end, and how often those are looked at.
+const REST_WAIT: Duration = Duration::from_millis(200);
+const REST_POLL: Duration = Duration::from_millis(2);
+/// A statement that has run for so long is not on its way any more.
+const LOCKED_AFTER: Duration = Duration::from_secs(1);
+/// Since when a client does what it does is known to the millisecond.
+const PHASE_PRECISION: Duration = Duration::from_millis(1);
 const DEFINE_KIND: &str = "define";
 
 pub struct LedgerJournal(Arc<Ledger>);
@@ -37,7 +47,9 @@ impl Journal for LedgerJournal {
             Intent::Alone { node, transaction, changes } => {
                 Payload::Alone { node, transaction, changes }
             }
-            Intent::Build { nodes, undo } => Payload::Build { gid, nodes, undo },
+            Intent::Build { nodes, database, undo } => {
+                Payload::Build { gid, nodes, database: Some(database), undo }
+            }
             Intent::Repeatable { nodes } => Payload::Repeatable { nodes },
         };
         let begun = self.0.begin(DEFINE_KIND, summary, to_json(&payload)?).await;
@@ -46,6 +58,10 @@ impl Journal for LedgerJournal {
 
     async fn decide(&self, job: JobId, next: Option<&Arc<Catalog>>) -> Result<(), ClientError> {
         self.0.decide(job, next).await.map_err(not_durable)
+    }
+
+    fn note(&self, job: JobId, progress: String) {
+        self.0.note_progress(job, progress);
     }
 
     async fn leave(&self, job: JobId, reason: String) {
@@ -71,6 +87,8 @@ impl Journal for LedgerJournal {
 pub struct GatewayPublisher {
     catalog: Arc<ArcSwap<Catalog>>,
     held: Arc<watch::Sender<bool>>,
+    clients: Arc<Clients>,
+    held_since: Mutex<Instant>,
 }
 
 pub struct Hold(Arc<watch::Sender<bool>>);
@@ -90,9 +108,22 @@ impl Publisher for GatewayPublisher {
 
     async fn hold(&self) -> Hold {
         self.held.send_replace(true);
+        *self.held_since.lock() = Instant::now();
         let hold = Hold(Arc::clone(&self.held));
         tokio::time::sleep(HOLD_GRACE).await;
         hold
+    }
+
+    async fn rests(&self) -> bool {
+        let held_since = *self.held_since.lock();
+        let deadline = Instant::now() + REST_WAIT;
+        while self.clients.all().iter().any(|client| is_on_its_way(client, held_since)) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(REST_POLL).await;
+        }
+        true
     }
 
     fn publish(&self, next: Arc<Catalog>) {
@@ -106,13 +137,25 @@ pub struct HerdDefinitions {
     ledger: Arc<Ledger>,
 }
 
+/// Whether the client's statement was begun before the hold, and not so long before that it surely
+/// has its locks.
+fn is_on_its_way(client: &ClientHandle, held_since: Instant) -> bool {
+    let (phase, lasting) = client.phase();
+    let lasting = lasting + PHASE_PRECISION;
+    phase == Phase::Running
+        && lasting > held_since.elapsed()
+        && lasting < held_since.elapsed() + LOCKED_AFTER
+}
+
 impl HerdDefinitions {
     pub fn new(
         ledger: Arc<Ledger>,
         catalog: Arc<ArcSwap<Catalog>>,
         held: Arc<watch::Sender<bool>>,
+        clients: Arc<Clients>,
     ) -> HerdDefinitions {
-        let publisher = GatewayPublisher { catalog, held };
+        let held_since = Mutex::new(Instant::now());
+        let publisher = GatewayPublisher { catalog, held, clients, held_since };
         let definer = Definer::new(LedgerJournal(Arc::clone(&ledger)), publisher);
         HerdDefinitions { definer, ledger }
     }
@@ -210,7 +253,7 @@ impl Decisions for LedgerDecisions {
 pub struct LedgerJobs(pub Arc<Ledger>);
 
 impl Jobs for LedgerJobs {
-    fn list(&self) -> Vec<[Option<String>; 5]> {
+    fn list(&self) -> Vec<[Option<String>; 6]> {
         let jobs = match self.0.jobs() {
             Ok(jobs) => jobs,
             Err(error) => {
@@ -226,6 +269,7 @@ impl Jobs for LedgerJobs {
                     Some(job.kind),
                     Some(state),
                     Some(job.description),
+                    self.0.progress(job.id),
                     job.error,
                 ]
             })

@@ -171,10 +171,12 @@ impl Process {
         let health = Arc::new(Health::default());
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let held = Arc::new(watch::channel(false).0);
+        let clients = Arc::<Clients>::default();
         let definitions = Arc::new(HerdDefinitions::new(
             Arc::clone(&ledger),
             Arc::clone(&catalog),
             Arc::clone(&held),
+            Arc::clone(&clients),
         ));
         let adopt = Arc::clone(&definitions) as Arc<dyn Adopt>;
         let repair = Repair::new(Arc::clone(&ledger), Arc::clone(&pools), adopt)
@@ -184,7 +186,7 @@ impl Process {
             config: ArcSwap::from_pointee(config.clone()),
             static_users: ArcSwap::from_pointee(StaticUsers::of(config)),
             catalog,
-            clients: Arc::new(Clients::default()),
+            clients,
             metrics: Metrics::new().context("cannot register the metrics")?,
             roles: Arc::new(HerdRoles::new(roles, control.clone())),
             routines: RoutineBook::new(Arc::new(routines)),

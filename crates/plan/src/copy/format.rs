@@ -85,6 +85,12 @@ pub enum OnError {
     },
 }
 
+impl Default for TextFormat {
+    fn default() -> TextFormat {
+        TextFormat { delimiter: b'\t', null: b"\\N".to_vec(), default: None, header: false }
+    }
+}
+
 impl CopyFormat {
     #[must_use]
     pub fn is_binary(&self) -> bool {

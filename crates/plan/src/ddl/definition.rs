@@ -7,6 +7,8 @@ use std::ops::Range;
 use herd_catalog::Change;
 use herd_types::{NodeId, TableId};
 
+use super::reshape::Reshape;
+
 /// A DDL statement that concerns more than the home node's own affairs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
@@ -27,6 +29,8 @@ pub enum Procedure {
     /// can see: REINDEX, CLUSTER. Failing halfway leaves nothing half done.
     EachNode(Script),
     Concurrent(Concurrent),
+    /// Another table in the place of one that is in use.
+    Reshape(Box<Reshape>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,6 +97,15 @@ pub enum Observe {
 }
 
 impl Definition {
+    /// What the client has asked for, in a word.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        match &self.procedure {
+            Procedure::Reshape(reshape) => reshape.function,
+            Procedure::Atomic(_) | Procedure::EachNode(_) | Procedure::Concurrent(_) => &self.tag,
+        }
+    }
+
     /// Whether more than one node takes part: impossible within a transaction block.
     #[must_use]
     pub fn node_count(&self) -> usize {
@@ -107,6 +120,7 @@ impl Procedure {
             Procedure::Atomic(atomic) => &atomic.script,
             Procedure::EachNode(script) => script,
             Procedure::Concurrent(concurrent) => &concurrent.begin,
+            Procedure::Reshape(reshape) => &reshape.begin,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use herd_catalog::{TableName, quote_identifier};
 use herd_types::{ClientError, NodeId};
 
+use super::reshape;
 use super::sql::literal;
 
 /// Rows in text form.
@@ -34,6 +35,8 @@ pub enum Question {
     ForeignKey { node: NodeId, table: TableName, name: String },
     /// Functions whose source contains this word.
     FunctionsNaming(String),
+    /// All that `node`, or home, knows of a table.
+    Description { node: Option<NodeId>, table: TableName },
 }
 
 /// The answers so far.
@@ -99,14 +102,17 @@ impl Question {
     #[must_use]
     pub fn node(&self, home: NodeId) -> NodeId {
         match self {
-            Question::ForeignKey { node, .. } => *node,
+            Question::ForeignKey { node, .. } | Question::Description { node: Some(node), .. } => {
+                *node
+            }
             Question::Relation { .. }
             | Question::Taken { .. }
             | Question::CreationSchema
             | Question::PrimaryKey(_)
             | Question::Volatility(_)
             | Question::Value { .. }
-            | Question::FunctionsNaming(_) => home,
+            | Question::FunctionsNaming(_)
+            | Question::Description { node: None, .. } => home,
         }
     }
 
@@ -123,6 +129,7 @@ impl Question {
             }
             Question::ForeignKey { table, name, .. } => foreign_key_sql(table, name),
             Question::FunctionsNaming(word) => functions_naming_sql(word),
+            Question::Description { table, .. } => reshape::description_sql(table),
         }
     }
 }
@@ -201,6 +208,15 @@ impl Facts {
             Some(FunctionSource { name: name.clone(), source: source.clone() })
         };
         Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// As [`reshape::description_sql`] asks for it.
+    pub(super) fn description(
+        &self,
+        node: Option<NodeId>,
+        table: &TableName,
+    ) -> Result<&Rows, Stop> {
+        self.rows(Question::Description { node, table: table.clone() })
     }
 
     fn rows(&self, question: Question) -> Result<&Rows, Stop> {

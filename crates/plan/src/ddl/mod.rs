@@ -32,6 +32,7 @@ mod objects;
 mod options;
 mod readback;
 mod request;
+pub mod reshape;
 mod role;
 mod schema;
 mod sequence;
@@ -151,6 +152,13 @@ impl Draft {
         self.leaves_something
     }
 
+    /// The name of the column of its one row, if it answers with a row.
+    #[must_use]
+    pub fn answers_with(&self) -> Option<&'static str> {
+        let tokens = lex::tokens(self.sql.as_bytes()).unwrap_or_default();
+        reshape::selected(self.sql.as_bytes(), &tokens)
+    }
+
     /// The statement as written: it may contain a password.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -166,6 +174,9 @@ impl fmt::Debug for Draft {
 }
 
 fn dispatch(request: &Request<'_>) -> Option<Planned> {
+    if reshape::is_called(request.sql.as_bytes(), request.tokens) {
+        return reshape::plan(request);
+    }
     let mut cursor = request.cursor();
     let command = cursor.advance().filter(|token| token.kind == lex::Kind::Word)?;
     let command = command.identifier(request.sql.as_bytes())?;

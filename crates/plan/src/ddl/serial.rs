@@ -36,11 +36,33 @@ impl Stride {
         Stride { step: i64::from(step), offsets }
     }
 
+    /// In how many steps of a sequence alone all nodes have had their number.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// How many steps of a sequence alone `node` is behind the first.
+    pub fn offset(&self, node: NodeId) -> i64 {
+        self.offsets.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Increment and start of a sequence on `node` that alone would count so.
+    pub fn counting(&self, node: NodeId, plain: &Counting) -> Option<(i64, i64)> {
+        let step = plain.increment.checked_mul(self.step)?;
+        let ahead = plain.increment.checked_mul(self.offset(node))?;
+        Some((step, plain.start.checked_add(ahead)?))
+    }
+
+    /// Of which increment and start [`Stride::counting`] has made what `node` has.
+    pub fn undone(&self, node: NodeId, counted: &Counting) -> Option<(i64, i64)> {
+        let increment = counted.increment / self.step;
+        let ahead = increment.checked_mul(self.offset(node))?;
+        Some((increment, counted.start.checked_sub(ahead)?))
+    }
+
     /// `INCREMENT BY … START WITH …` of a sequence on `node` that alone would count so.
     fn clauses(&self, node: NodeId, plain: &Counting) -> Option<String> {
-        let offset = self.offsets.get(&node).copied().unwrap_or(0);
-        let step = plain.increment.checked_mul(self.step)?;
-        let start = plain.start.checked_add(plain.increment.checked_mul(offset)?)?;
+        let (step, start) = self.counting(node, plain)?;
         Some(format!("INCREMENT BY {step} START WITH {start}"))
     }
 
@@ -70,9 +92,9 @@ impl Stride {
 }
 
 /// What a sequence would do if it were alone.
-struct Counting {
-    increment: i64,
-    start: i64,
+pub struct Counting {
+    pub increment: i64,
+    pub start: i64,
 }
 
 impl Counting {
@@ -146,7 +168,7 @@ pub fn refuse_nextval(column: &str) -> ClientError {
     .with_hint("Declare the column as serial, bigserial or GENERATED … AS IDENTITY.")
 }
 
-fn refuse_numbers() -> ClientError {
+pub fn refuse_numbers() -> ClientError {
     ClientError::unsupported("these sequence options cannot be kept on a fragmented table")
         .with_detail("On every node the sequence counts in steps, each from a start of its own.")
         .with_hint("Use START, INCREMENT, MINVALUE, MAXVALUE and CACHE, and no CYCLE.")

@@ -51,9 +51,9 @@ impl Repair {
                         self.ask_node(job, node, &transaction, changes).await;
                     }
                 }
-                Step::TakeAway { job, undo } => {
+                Step::TakeAway { job, database, undo } => {
                     if let Some(job) = jobs.get(&job) {
-                        self.take_away(job, undo).await;
+                        self.take_away(job, database.as_deref(), undo).await;
                     }
                 }
                 Step::End { job, state, error } => {
@@ -121,18 +121,40 @@ impl Repair {
     }
 
     /// Nothing of it is of any use: each statement says IF EXISTS.
-    async fn take_away(&self, job: &Job, undo: BTreeMap<NodeId, Vec<String>>) {
+    async fn take_away(
+        &self,
+        job: &Job,
+        database: Option<&str>,
+        undo: BTreeMap<NodeId, Vec<String>>,
+    ) {
         for (node, statements) in undo {
-            for sql in statements {
-                if let Err(error) = self.pools.execute(node, &sql).await {
-                    let error = format!("cannot take away what was built: {error}");
-                    return self.note(Some(job), error).await;
-                }
+            if let Err(error) = self.undo_on(node, database, &statements).await {
+                let error = format!("cannot take away what was built: {error}");
+                return self.note(Some(job), error).await;
             }
         }
         if let Step::End { state, error, .. } = Step::end_of_taken_away(job.id) {
             self.end(Some(job), state, error).await;
         }
+    }
+
+    async fn undo_on(
+        &self,
+        node: NodeId,
+        database: Option<&str>,
+        statements: &[String],
+    ) -> Result<(), ControlError> {
+        let Some(database) = database else {
+            for sql in statements {
+                self.pools.execute(node, sql).await?;
+            }
+            return Ok(());
+        };
+        let client = self.pools.connect(node, database).await?;
+        for sql in statements {
+            client.batch_execute(sql).await?;
+        }
+        Ok(())
     }
 
     async fn end(&self, job: Option<&Job>, state: JobState, error: Option<String>) {

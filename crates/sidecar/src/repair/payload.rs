@@ -22,7 +22,14 @@ pub enum Payload {
     /// A transaction of one node, whose own commit decides about the changes of the catalog.
     Alone { node: NodeId, transaction: String, changes: Vec<Change> },
     /// As `Prepared`; and what was made afterwards is taken away again.
-    Build { gid: String, nodes: Vec<NodeId>, undo: BTreeMap<NodeId, Vec<String>> },
+    Build {
+        gid: String,
+        nodes: Vec<NodeId>,
+        /// `None`: it was recorded by a Herd that did not say.
+        #[serde(default)]
+        database: Option<String>,
+        undo: BTreeMap<NodeId, Vec<String>>,
+    },
     /// There is nothing to undo.
     Repeatable { nodes: Vec<NodeId> },
 }

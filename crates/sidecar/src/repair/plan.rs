@@ -53,6 +53,7 @@ pub enum Step {
     },
     TakeAway {
         job: JobId,
+        database: Option<String>,
         undo: BTreeMap<NodeId, Vec<String>>,
     },
     End {
@@ -136,8 +137,8 @@ fn step_of(instance: &str, prepared: &PreparedByNode, job: &Job) -> Option<Step>
         }
         // From now on what is prepared for it is rolled back wherever it is found.
         (JobState::Running, _) => end(JobState::Failed, Some(INTERRUPTED.to_owned())),
-        (JobState::Decided, Payload::Build { undo, .. }) if is_settled => {
-            Some(Step::TakeAway { job: job.id, undo })
+        (JobState::Decided, Payload::Build { database, undo, .. }) if is_settled => {
+            Some(Step::TakeAway { job: job.id, database, undo })
         }
         (JobState::Decided, _) => is_settled.then(|| end(JobState::Done, None)).flatten(),
     }
@@ -259,13 +260,15 @@ mod tests {
     fn an_interrupted_build_is_taken_away_after_its_beginning_was_committed() {
         let undo = BTreeMap::from([(NodeId(2), vec!["DROP INDEX i".to_owned()])]);
         let gid = "herd_ddl_x_".to_owned();
-        let payload = Payload::Build { gid, nodes: NODES.to_vec(), undo: undo.clone() };
+        let database = Some("app".to_owned());
+        let nodes = NODES.to_vec();
+        let payload = Payload::Build { gid, nodes, database: database.clone(), undo: undo.clone() };
         let jobs = [left(job(7, JobState::Decided, &payload))];
         let steps = plan("x", &only_on_two("herd_ddl_x_7"), &jobs);
         assert_eq!(verdicts(&steps), [(NodeId(2), Verdict::Commit)]);
         assert_eq!(steps.len(), 1);
         let nothing = BTreeMap::from([(NodeId(1), Some(vec![])), (NodeId(2), Some(vec![]))]);
-        assert_eq!(plan("x", &nothing, &jobs), [Step::TakeAway { job: JobId(7), undo }]);
+        assert_eq!(plan("x", &nothing, &jobs), [Step::TakeAway { job: JobId(7), database, undo }]);
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Known {
         }
     }
 
-    fn key_part(
+    pub fn key_part(
         &self,
         method: Method,
         collation: Option<&String>,
@@ -302,7 +302,7 @@ fn automatic_fragments(spec: &str) -> Result<u32, ClientError> {
     })
 }
 
-fn table_like(request: &Request<'_>, like: &str) -> Result<std::sync::Arc<Table>, Stop> {
+pub fn table_like(request: &Request<'_>, like: &str) -> Result<std::sync::Arc<Table>, Stop> {
     let sql = like.as_bytes();
     let tokens = lex::tokens(sql).map_err(|error| error.into_client_error(sql))?;
     let name = Cursor::new(sql, &tokens).name();
@@ -351,7 +351,7 @@ fn foreign_collation(column: &str) -> ClientError {
         .with_hint("Use the default collation, or declare the column with COLLATE \"C\".")
 }
 
-fn refuse_unique(kind: &str, table: &str, missing: &str) -> ClientError {
+pub fn refuse_unique(kind: &str, table: &str, missing: &str) -> ClientError {
     ClientError::unsupported(
         "unique constraint on partitioned table must include all partitioning columns",
     )

@@ -84,7 +84,7 @@ fn check_elements(request: &Request<'_>, create: &CreateTable<'_>) -> Result<(),
 }
 
 /// The home node must not have relations of its own that are called like fragments elsewhere.
-fn check_fragment_names(request: &Request<'_>, placed: &Fragmentation) -> Result<(), Stop> {
+pub fn check_fragment_names(request: &Request<'_>, placed: &Fragmentation) -> Result<(), Stop> {
     let Some(first) = placed.fragments().first() else {
         return Ok(());
     };

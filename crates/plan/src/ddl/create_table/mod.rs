@@ -10,9 +10,10 @@ mod spec;
 
 use herd_types::{ClientError, SqlState};
 
-use self::cut::Cut;
+pub use self::cut::{Cut, Known, refuse_unique, table_like};
 pub use self::fragment::name_taken;
-pub use self::spec::fragment_name;
+pub use self::fragmented::check_fragment_names;
+pub use self::spec::{foresee_spec, fragment_name, pin_placement, spec_of};
 use super::clauses::{Body, CreateTable, unlogged};
 use super::options::Options;
 use super::request::Request;

@@ -44,6 +44,16 @@ pub fn spec(
         has_default: known.has_default,
     };
     let columns = cut::columns(request, create)?.into_iter().map(column).collect();
+    Ok(spec_of(columns, cut, family, name))
+}
+
+/// Of columns that are known.
+pub fn spec_of(
+    columns: Vec<Column>,
+    cut: &Cut,
+    family: Option<&str>,
+    name: &TableName,
+) -> TableSpec {
     let fragments = match &cut.like {
         Some(like) if cut.method == Method::Hash => fragments_like(like, name),
         _ => (0..cut.fragments).map(|index| hash_fragment(name, cut.fragments, index)).collect(),
@@ -55,7 +65,7 @@ pub fn spec(
     };
     let key = cut.key.iter().map(|part| part.name.clone()).collect();
     let kind = KindSpec::Fragmented { method: cut.method, key, fragments, family };
-    Ok(TableSpec { name: name.clone(), columns, kind })
+    TableSpec { name: name.clone(), columns, kind }
 }
 
 fn hash_fragment(table: &TableName, modulus: u32, remainder: u32) -> FragmentSpec {
