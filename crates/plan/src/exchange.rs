@@ -68,6 +68,15 @@ pub struct Brought {
     pub(crate) reduction: Option<Reduction>,
     /// Without a reduction, which rows.
     pub(crate) filter: Filter,
+    pub narrowings: Vec<Narrowing>,
+}
+
+/// Only rows count that have in a column what another table has in one of those of its rows that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Narrowing {
+    pub column: usize,
+    pub other: TableId,
+    pub others: usize,
 }
 
 /// A place where the query reads the table.
@@ -169,6 +178,7 @@ impl Brought {
             needs: Vec::new(),
             reduction: None,
             filter: Filter::default(),
+            narrowings: Vec::new(),
             keyed: false,
             indexed: false,
         }

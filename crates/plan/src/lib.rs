@@ -34,7 +34,7 @@ mod values;
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
-pub use exchange::{Brought, Exchange, Reading};
+pub use exchange::{Brought, Exchange, Narrowing, Reading};
 pub use explain::explain;
 pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use herd_catalog::{Catalog, quote_identifier};
-use herd_execute::exchange::{Bringing, Giver, Request};
+use herd_execute::exchange::{Bringing, Giver, Narrowing, Request};
 use herd_execute::{Expected, Interrupt};
 use herd_node::{Lease, Wanted};
-use herd_plan::{Action, Effects, Exchange, Plan, Reading, Understood, Values};
+use herd_plan::{Action, Brought, Effects, Exchange, Plan, Reading, Understood, Values};
 use herd_types::{ClientError, NodeId, SqlState, TableId};
 use herd_wire::message::{self, Bind, TransactionStatus};
 
@@ -190,6 +190,7 @@ impl Session {
                 parameters: (bound.some)(&reading.parameters),
                 text: reading.text,
                 nodes: brought.nodes(&catalog, values),
+                narrowings: narrowings(brought, &catalog, &names),
             });
             names.insert(brought.table, format!("pg_temp.{name}"));
         }
@@ -361,6 +362,24 @@ async fn giver<'c>(lease: &'c mut Lease, requests: &[Request]) -> Giver<'c> {
         request.types.iter().map(here).collect()
     });
     Giver { types: types.collect(), connection }
+}
+
+/// The rows of which tables tell which are needed of another. `names` are the tables brought before.
+fn narrowings(
+    brought: &Brought,
+    catalog: &Catalog,
+    names: &BTreeMap<TableId, String>,
+) -> Vec<Narrowing> {
+    let column = |table: TableId, column: usize| {
+        let column = catalog.table(table)?.columns.get(column)?;
+        Some(quote_identifier(&column.name))
+    };
+    let known = brought.narrowings.iter().filter_map(|narrowing| {
+        let table = names.get(&narrowing.other)?.strip_prefix("pg_temp.")?.to_owned();
+        let others = column(narrowing.other, narrowing.others)?;
+        Some(Narrowing { column: column(brought.table, narrowing.column)?, table, others })
+    });
+    known.collect()
 }
 
 fn gone() -> ClientError {

@@ -78,3 +78,11 @@ SELECT u.uid, c.name FROM users u JOIN country c ON c.rank = u.age - 20 WHERE c.
 SELECT u.uid, c.name, d.key FROM users u JOIN country c ON c.rank = u.age JOIN docs d ON d.size = c.rank * 10 WHERE c.name LIKE 'J%' ORDER BY 1, 3;
 SELECT count(*) FROM users u JOIN docs d ON true WHERE CASE WHEN u.age > 30 AND u.region = 'cz' THEN true ELSE false END AND (d.size BETWEEN 10 AND 100 AND length(d.body) > 5);
 WITH RECURSIVE r AS (SELECT uid, age FROM users WHERE uid = 3 UNION SELECT u.uid, u.age FROM users u JOIN r ON u.uid = r.uid + 7 WHERE u.age < 60) SELECT * FROM r ORDER BY 1;
+SELECT u.uid, d.key FROM users u JOIN docs d ON d.size = u.age WHERE u.region = 'cz' ORDER BY 1, 2;
+SELECT u.uid, d.key FROM users u LEFT JOIN docs d ON d.size = u.age AND d.key LIKE 'doc%' WHERE u.age > 19 ORDER BY 1, 2;
+SELECT d.key, u.uid FROM docs d LEFT JOIN users u ON u.age = d.size AND u.region = 'jp' ORDER BY 1, 2;
+SELECT o.user_id, o.id, d.key FROM orders o, docs d, users u WHERE o.id = d.size / 10 AND d.size = u.age AND u.uid = o.user_id AND u.age < 45 ORDER BY 1, 2, 3;
+SELECT u.uid FROM users u WHERE u.uid > 20 AND EXISTS (SELECT FROM docs d WHERE d.size = u.age) AND NOT EXISTS (SELECT FROM parts p WHERE p.tenant = u.age) ORDER BY 1;
+SELECT d.key FROM docs d WHERE d.size IN (SELECT u.age FROM users u WHERE u.region = 'pe') AND d.key <> '123' ORDER BY 1;
+SELECT d.key FROM docs d WHERE d.size NOT IN (SELECT p.part FROM parts p WHERE p.tenant = 3) ORDER BY 1;
+SELECT u.uid, d.key FROM users u JOIN docs d ON d.size = u.age WHERE u.region = 'nowhere' ORDER BY 1;

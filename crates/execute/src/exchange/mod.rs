@@ -29,6 +29,8 @@ use crate::{ClientConnection, Interrupt, Interrupts};
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// In a table of more rows it takes an index to look up a few.
 const UNINDEXED_ROWS_MAX: u64 = 1_000;
+/// The rows of a table are told to nodes, for others that go with them, if there are no more.
+const NARROWING_ROWS_MAX: u64 = 10_000;
 /// A table of more rows is looked at by ANALYZE before it is used.
 const UNANALYSED_ROWS_MAX: u64 = 5_000;
 
@@ -53,6 +55,18 @@ pub struct Request {
     pub indexed: bool,
     /// The nodes that have such rows.
     pub nodes: Vec<NodeId>,
+    /// Other requests, answered before, without whose rows these are not needed.
+    pub narrowings: Vec<Narrowing>,
+}
+
+/// Only rows are needed that have in a column what the rows of another request have in one.
+#[derive(Clone, Debug)]
+pub struct Narrowing {
+    /// Quoted as it must be.
+    pub column: String,
+    /// The table that the other rows are in.
+    pub table: String,
+    pub others: String,
 }
 
 /// A node that gives rows, which may be the one to which they are brought: its connection, and what it calls the types of the request.
@@ -115,13 +129,20 @@ impl Bringing<'_> {
 impl Run<'_, '_> {
     async fn bring_all(&mut self) -> Result<u64, CopyTrouble> {
         let mut rows = 0;
+        let mut small: Vec<&str> = Vec::new();
         for (place, request) in self.bringing.requests.iter().enumerate() {
+            let narrowed = self.sink.narrowed(request, &small).await?;
+            let request = &narrowed;
             for node in &request.nodes {
                 if let Some(source) = self.sources.get_mut(node) {
                     source.ask(place, request).await.map_err(lost)?;
                 }
             }
-            rows += self.bring(request).await?;
+            let brought = self.bring(request).await?;
+            if brought <= NARROWING_ROWS_MAX {
+                small.push(&self.bringing.requests[place].table);
+            }
+            rows += brought;
         }
         Ok(rows)
     }

@@ -10,7 +10,7 @@ use herd_types::NodeId;
 use herd_wire::message;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::{Request, lost};
+use super::{Narrowing, Request, lost};
 use crate::copy::CopyTrouble;
 use crate::{Interrupt, Interrupts};
 
@@ -66,6 +66,32 @@ impl<'c> Sink<'c> {
         out.extend_from_slice(&message::SYNC);
         let answer = self.connection.tell(&out).await.map_err(lost)?.0;
         Ok(count(&answer))
+    }
+
+    /// The request without rows that go with none of the rows of `small` tables.
+    pub(super) async fn narrowed<'r>(
+        &mut self,
+        request: &'r Request,
+        small: &[&str],
+    ) -> Result<Cow<'r, Request>, CopyTrouble> {
+        let mut narrowed = Cow::Borrowed(request);
+        for Narrowing { column, table, others } in &request.narrowings {
+            if !small.contains(&table.as_str()) {
+                continue;
+            }
+            let values = format!(
+                "SELECT pg_catalog.array_agg(DISTINCT {others})::pg_catalog.text \
+                   FROM pg_temp.{table} WHERE {others} IS NOT NULL"
+            );
+            let answer = self.run(values.as_bytes()).await?;
+            let values = answer.rows.first().and_then(|row| row.first()?.as_deref());
+            let values = String::from_utf8_lossy(values.unwrap_or(b"{}"));
+            let text = &mut narrowed.to_mut().text;
+            text.splice(..0, *b"SELECT * FROM (");
+            let condition = format!(") AS narrowed WHERE {column} = ANY ('{values}')");
+            text.extend_from_slice(condition.as_bytes());
+        }
+        Ok(narrowed)
     }
 
     /// How many bytes of rows are there.

@@ -37,6 +37,12 @@ pub(crate) struct Partner {
 }
 
 impl Filter {
+    /// Whether rows are left out, and not for want of partners only.
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.alternatives.is_empty()
+            && self.alternatives.iter().all(|conjunction| !conjunction.conditions.is_empty())
+    }
+
     /// Rows for which another alternative is true count as well.
     pub(crate) fn add(&mut self, conjunction: Conjunction, table: TableId) {
         if self.alternatives.iter().any(|known| known.follows_from(&conjunction, table)) {

@@ -14,12 +14,21 @@ use super::Analysis;
 use super::conjuncts::Conjuncts;
 use super::words::Words;
 use crate::analyse::graph::{ColumnId, Fact, RelationId};
-use crate::exchange::{Brought, Conjunction, Exchange, Filter, Partner};
+use crate::exchange::{Brought, Conjunction, Exchange, Filter, Narrowing, Partner};
 
 /// Tables that a row is asked for at most, one beside the other.
 const PARTNERS_MAX: usize = 3;
 /// Places at which a table is read, for which more than all its rows is worth telling.
 const ALTERNATIVES_MAX: usize = 8;
+
+/// Types of which values are told as they are, whatever the settings.
+const INTEGERS: &[&str] = &["smallint", "integer", "bigint"];
+
+struct Search<'a, 's> {
+    analysis: &'a Analysis<'s>,
+    words: &'a Words<'a>,
+    conjuncts: &'a Conjuncts,
+}
 
 impl Analysis<'_> {
     pub(super) fn filter_all(&self, exchange: &mut Exchange, words: &Words<'_>) {
@@ -27,27 +36,30 @@ impl Analysis<'_> {
             return;
         }
         let conjuncts = words.conjuncts();
+        let search = Search { analysis: self, words, conjuncts: &conjuncts };
         for brought in &mut exchange.brought {
-            brought.filter = self.filter(brought, words, &conjuncts).unwrap_or_default();
+            brought.filter = search.filter(brought).unwrap_or_default();
+        }
+        // What is narrowed by another table is brought after it.
+        exchange.brought.sort_by_key(|brought| !brought.filter.has_conditions());
+        for place in 1..exchange.brought.len() {
+            let (before, rest) = exchange.brought.split_at_mut(place);
+            rest[0].narrowings = search.narrowings(&rest[0], before);
         }
     }
+}
 
+impl Search<'_, '_> {
     /// `None` if all rows count, or if that is not certain.
-    fn filter(
-        &self,
-        brought: &Brought,
-        words: &Words<'_>,
-        conjuncts: &Conjuncts,
-    ) -> Option<Filter> {
+    fn filter(&self, brought: &Brought) -> Option<Filter> {
         let mut filter = Filter::default();
         for mention in brought.mentions() {
-            let relations = self.graph.read_at(mention.at);
+            let relations = self.analysis.graph.read_at(mention.at);
             if relations.is_empty() {
                 return None;
             }
             for relation in relations {
-                let search = Search { analysis: self, words, conjuncts };
-                let conjunction = search.conjunction(relation, &mut vec![relation]);
+                let conjunction = self.conjunction(relation, &mut vec![relation]);
                 if conjunction.is_empty() || filter.alternatives.len() == ALTERNATIVES_MAX {
                     return None;
                 }
@@ -56,15 +68,41 @@ impl Analysis<'_> {
         }
         Some(filter)
     }
-}
 
-struct Search<'a, 's> {
-    analysis: &'a Analysis<'s>,
-    words: &'a Words<'a>,
-    conjuncts: &'a Conjuncts,
-}
+    /// The columns in which all rows that count have values that rows of `others` have.
+    fn narrowings(&self, brought: &Brought, others: &[Brought]) -> Vec<Narrowing> {
+        let relations = brought.mentions().iter().flat_map(|it| self.analysis.graph.read_at(it.at));
+        let mut common: Option<Vec<Narrowing>> = None;
+        for relation in relations {
+            let found = self.narrowings_at(relation, others);
+            match &mut common {
+                Some(common) => common.retain(|narrowing| found.contains(narrowing)),
+                None => common = Some(found),
+            }
+        }
+        common.unwrap_or_default()
+    }
 
-impl Search<'_, '_> {
+    fn narrowings_at(&self, relation: RelationId, others: &[Brought]) -> Vec<Narrowing> {
+        let mut found = Vec::new();
+        let Some(own) = self.table(relation) else { return found };
+        for (other, equal) in self.equal_columns(relation) {
+            let Some(table) = self.table(other) else { continue };
+            let is_brought = |column| {
+                others.iter().any(|it| it.table == table.id && it.columns.contains(&column))
+            };
+            for (column, others) in equal {
+                let type_name = &own.columns[column].type_name;
+                let is_integer = INTEGERS.contains(&type_name.as_str());
+                if is_integer && *type_name == table.columns[others].type_name && is_brought(others)
+                {
+                    found.push(Narrowing { column, other: table.id, others });
+                }
+            }
+        }
+        found
+    }
+
     /// What is true of every row of `relation` that counts; `path` leads to it.
     fn conjunction(&self, relation: RelationId, path: &mut Vec<RelationId>) -> Conjunction {
         let graph = &self.analysis.graph;
