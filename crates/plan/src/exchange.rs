@@ -13,6 +13,7 @@ mod source;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
@@ -32,6 +33,10 @@ pub struct Exchange {
     /// Where the query stands, in bytes, if it is a part of the statement: its tokens are counted from
     /// there.
     pub part: Option<Range<usize>>,
+    /// Whether its rows are to be locked where they lie.
+    pub locks: bool,
+    /// Tokens that the query does without over what was brought.
+    pub(crate) omitted: Arc<[Range<usize>]>,
 }
 
 impl Exchange {
@@ -69,6 +74,8 @@ pub struct Brought {
     /// Without a reduction, which rows.
     pub(crate) filter: Filter,
     pub narrowings: Vec<Narrowing>,
+    /// As of the whole query.
+    omitted: Arc<[Range<usize>]>,
 }
 
 /// Only rows count that have in a column what another table has in one of those of its rows that count.
@@ -107,6 +114,8 @@ pub(crate) struct Reduction {
     /// The tokens of a condition that every row needed satisfies, and that any node can tell.
     pub(crate) filter: Option<Range<usize>>,
     pub(crate) rows: Rows,
+    /// FOR UPDATE and the like, which is for where the rows lie.
+    pub(crate) locks: Vec<Range<usize>>,
 }
 
 /// Which of the rows that satisfy the condition.
@@ -170,7 +179,11 @@ pub struct Reading {
 }
 
 impl Brought {
-    pub(crate) fn new(table: TableId, columns: Vec<usize>) -> Brought {
+    pub(crate) fn new(
+        table: TableId,
+        columns: Vec<usize>,
+        omitted: Arc<[Range<usize>]>,
+    ) -> Brought {
         Brought {
             table,
             columns,
@@ -179,9 +192,15 @@ impl Brought {
             reduction: None,
             filter: Filter::default(),
             narrowings: Vec::new(),
+            omitted,
             keyed: false,
             indexed: false,
         }
+    }
+
+    /// Whether the nodes are told to lock its rows.
+    pub(crate) fn locks(&self) -> bool {
+        self.reduction.as_ref().is_some_and(|reduction| !reduction.locks.is_empty())
     }
 
     pub(crate) fn is_grouped(&self) -> bool {

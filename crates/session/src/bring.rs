@@ -41,6 +41,7 @@ pub(crate) use execute::command_of;
 pub(crate) struct Gathering {
     catalog: Arc<Catalog>,
     needs_home: bool,
+    locks: bool,
     requests: Vec<Request>,
     /// The query as it came, at its place in the text, for the server to judge, and its parameters' types.
     original: Vec<u8>,
@@ -198,7 +199,8 @@ impl Session {
         let over = exchange.rewritten(query, &catalog, called).ok_or_else(gone)?;
         let (original, types) = (exchange.alone(values.text).into_owned(), bound.types.to_vec());
         let (before, needs_home) = (before.to_vec(), exchange.needs_home);
-        Ok(Gathering { catalog, needs_home, requests, original, types, before, over })
+        let locks = exchange.locks;
+        Ok(Gathering { catalog, needs_home, locks, requests, original, types, before, over })
     }
 
     /// Brings the rows together, and makes the connection current that has them; unless what stands
@@ -220,6 +222,9 @@ impl Session {
         }
         let goes_on_aside = self.goes_on_aside().await?;
         if self.batch.is_skipping() {
+            return Ok(());
+        }
+        if gathering.locks && !goes_on_aside && !self.join_all_that_lock(gathering).await? {
             return Ok(());
         }
         let setup = if goes_on_aside { Vec::new() } else { self.setup_elsewhere().await? };

@@ -22,7 +22,7 @@ impl Exchange {
         catalog: &Catalog,
         called: impl Fn(TableId) -> String,
     ) -> Option<Reading> {
-        let source = Source::read(sql)?;
+        let source = Source::read(sql, &self.omitted)?;
         let mut edits: Vec<Edit> = Vec::new();
         for brought in &self.brought {
             brought.edit(&source, catalog, &called(brought.table), &mut edits)?;
@@ -62,6 +62,9 @@ impl Brought {
                 edits.push((source.span(mention.tokens.start..end)?, together.clone()));
             }
             return groups.edit(source, edits);
+        }
+        for lock in self.reduction.iter().flat_map(|reduction| &reduction.locks) {
+            edits.push((source.span(lock.clone())?, String::new()));
         }
         for mention in &self.mentions {
             let own_name = source.text(mention.tokens.end - 1..mention.tokens.end)?;

@@ -10,7 +10,7 @@ impl Brought {
     /// What the nodes are asked for, by a statement with this text.
     #[must_use]
     pub fn reading(&self, sql: &[u8], catalog: &Catalog) -> Option<Reading> {
-        let source = Source::read(sql)?;
+        let source = Source::read(sql, &self.omitted)?;
         let mut reading = Reading { text: self.head(&source, catalog)?, parameters: Vec::new() };
         let Some(reduction) = &self.reduction else {
             self.filter.put(&source, catalog, self.table(catalog)?, &mut reading)?;
@@ -27,13 +27,17 @@ impl Brought {
                 reading.text.extend_from_slice(&groups.by(self.table(catalog)?)?)
             }
         }
+        for lock in &reduction.locks {
+            reading.text.push(b' ');
+            source.put(lock.clone(), &mut reading)?;
+        }
         Some(reading)
     }
 
     /// A query with the same columns, whatever its rows, and no parameters.
     #[must_use]
     pub fn shape(&self, sql: &[u8], catalog: &Catalog) -> Option<Vec<u8>> {
-        let mut shape = self.head(&Source::read(sql)?, catalog)?;
+        let mut shape = self.head(&Source::read(sql, &self.omitted)?, catalog)?;
         if let Some(Rows::Groups(groups)) = self.reduction.as_ref().map(|it| &it.rows) {
             shape.extend_from_slice(&groups.by(self.table(catalog)?)?);
         }
@@ -89,11 +93,12 @@ impl Groups {
         let columns = quoted(&self.columns, table)?;
         let mut items: Vec<Vec<u8>> = columns.into_iter().map(String::into_bytes).collect();
         for (place, aggregate) in self.aggregates.iter().enumerate() {
-            let argument = source.text(aggregate.argument.clone())?;
+            let mut argument = Reading::default();
+            source.put(aggregate.argument.clone(), &mut argument)?;
             for (function, part) in aggregate.function.parts() {
                 let head = format!("{function}(");
                 let tail = format!(") AS {}", part_name(place, part));
-                items.push([head.as_bytes(), argument, tail.as_bytes()].concat());
+                items.push([head.as_bytes(), &argument.text, tail.as_bytes()].concat());
             }
         }
         Some(items.join(&b", "[..]))

@@ -9,15 +9,17 @@ use crate::lex::{self, Kind, Token};
 pub(super) struct Source<'a> {
     pub(super) sql: &'a [u8],
     tokens: Vec<Token>,
+    /// Pieces that are left out wherever they would be put.
+    omitted: &'a [Range<usize>],
 }
 
 impl<'a> Source<'a> {
     /// The tokens are counted as when the statement was understood.
-    pub(super) fn read(sql: &'a [u8]) -> Option<Source<'a>> {
+    pub(super) fn read(sql: &'a [u8], omitted: &'a [Range<usize>]) -> Option<Source<'a>> {
         let mut tokens = lex::tokens(sql).ok()?;
         let leading = tokens.iter().take_while(|token| token.kind == Kind::Semicolon).count();
         tokens.drain(..leading);
-        Some(Source { sql, tokens })
+        Some(Source { sql, tokens, omitted })
     }
 
     pub(super) fn span(&self, tokens: Range<usize>) -> Option<Range<usize>> {
@@ -47,11 +49,14 @@ impl<'a> Source<'a> {
     pub(super) fn put_between(&self, span: Range<usize>, reading: &mut Reading) -> Option<()> {
         let mut at = span.start;
         let first = self.tokens.partition_point(|token| (token.start as usize) < span.start);
-        for token in &self.tokens[first..] {
+        for (place, token) in self.tokens.iter().enumerate().skip(first) {
             if token.start as usize >= span.end {
                 break;
             }
-            if token.kind == Kind::Parameter {
+            if self.omitted.iter().any(|omitted| omitted.contains(&place)) {
+                reading.text.extend_from_slice(self.sql.get(at..token.start as usize)?);
+                at = token.end as usize;
+            } else if token.kind == Kind::Parameter {
                 reading.text.extend_from_slice(self.sql.get(at..token.start as usize)?);
                 self.put_parameter(*token, reading)?;
                 at = token.end as usize;

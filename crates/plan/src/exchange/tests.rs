@@ -174,8 +174,16 @@ fn what_can_tell_a_table_from_what_was_brought_is_left_alone() {
         "SELECT tableoid FROM users",
         "SELECT users FROM users",
         "SELECT array_agg(u) FROM users u",
-        "SELECT public.users.id FROM public.users",
-        "SELECT id FROM users FOR UPDATE",
+        "SELECT public.users.id FROM public.users, other.users",
+        "SELECT public.users.id FROM public.users, lateral (select 1) users",
+        "SELECT public.users.id FROM users JOIN home users ON true",
+        "SELECT db.public.users.id FROM public.users",
+        "SELECT id, now() FROM users LIMIT 1 FOR UPDATE",
+        "SELECT id FROM users FETCH FIRST ROW ONLY FOR UPDATE",
+        "SELECT u.id FROM users u, users v FOR UPDATE",
+        "SELECT id FROM users WHERE id = (SELECT max(id) FROM home) FOR UPDATE",
+        "SELECT * FROM (SELECT id FROM users FOR UPDATE) AS x",
+        "DECLARE c CURSOR FOR SELECT id FROM users FOR UPDATE",
         "SELECT id INTO copy FROM users",
         "SELECT * FROM ONLY users",
         "DELETE FROM users",
@@ -296,4 +304,48 @@ fn other_orders_need_all_rows() {
         let asked = told.lines().next().unwrap_or_default();
         assert!(asked.starts_with('[') && !asked.contains("LIMIT"), "{sql}: {told}");
     }
+}
+
+#[test]
+fn a_schema_before_the_table_of_a_column_is_left_out() {
+    check(
+        "SELECT public.users.id, \"public\".users.* FROM public.users WHERE public.users.name = 'x' ORDER BY public.users.id LIMIT 3",
+        expect![[r#"
+            [1, 2, 3] SELECT "id", "name" FROM "public"."users" AS "users" WHERE users.name = 'x' ORDER BY users.id LIMIT 3::pg_catalog.int8 []
+            SELECT users.id, users.* FROM brought AS users WHERE users.name = 'x' ORDER BY users.id LIMIT 3"#]],
+    );
+    check(
+        "SELECT max(public.users.name) FROM users GROUP BY public.users.id",
+        expect![[r#"
+        [1, 2, 3] SELECT "id", max(users.name) AS "herd max 0" FROM "public"."users" AS "users" GROUP BY "id" []
+        SELECT "herd 0"."max" FROM (SELECT "id", max("herd max 0") AS "herd 0" FROM brought GROUP BY "id") AS "users" CROSS JOIN LATERAL (SELECT "users"."herd 0" AS "max") AS "herd 0" "#]],
+    );
+    check(
+        "SELECT public.users.id FROM users JOIN orders ON orders.user_id = public.users.id",
+        expect![[r#"
+            [1, 2, 3] SELECT "id" FROM "public"."users" []
+            SELECT users.id FROM brought AS users JOIN orders ON orders.user_id = users.id"#]],
+    );
+}
+
+#[test]
+fn rows_are_locked_where_they_lie() {
+    check(
+        "SELECT * FROM users FOR UPDATE",
+        expect![[r#"
+        [1, 2, 3] SELECT "id", "name" FROM "public"."users" AS "users" FOR UPDATE []
+        SELECT * FROM brought AS users "#]],
+    );
+    check(
+        "SELECT id FROM users u WHERE name = $1 ORDER BY id LIMIT 3 FOR NO KEY UPDATE OF u SKIP LOCKED",
+        expect![[r#"
+            [1, 2, 3] SELECT "id", "name" FROM "public"."users" AS "u" WHERE name = $1 ORDER BY id LIMIT 3::pg_catalog.int8 FOR NO KEY UPDATE OF u SKIP LOCKED [0]
+            SELECT id FROM brought u WHERE name = $1 ORDER BY id LIMIT 3 "#]],
+    );
+    check(
+        "SELECT id FROM users FOR SHARE NOWAIT LIMIT 1 OFFSET 2",
+        expect![[r#"
+        [1, 2, 3] SELECT "id" FROM "public"."users" AS "users" LIMIT 1::pg_catalog.int8 + 2::pg_catalog.int8 FOR SHARE NOWAIT []
+        SELECT id FROM brought AS users  LIMIT 1 OFFSET 2"#]],
+    );
 }

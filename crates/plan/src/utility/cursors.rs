@@ -56,6 +56,12 @@ pub(super) fn understand_declare(
         let pin = Effects::pinned(PinReason::HeldCursor);
         meaning.plan.effects = meaning.plan.effects.and(pin);
     }
+    if meaning.plan.exchange_mut().is_some_and(|exchange| exchange.locks)
+        && let Action::Forward(forward) = &mut meaning.plan.action
+    {
+        // Its rows would be locked all at once, and not as they are read.
+        forward.exchange = None;
+    }
     if let Action::Forward(forward) = &mut meaning.plan.action
         && matches!(forward.target, Target::Neutral | Target::Everywhere)
     {

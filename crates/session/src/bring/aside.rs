@@ -1,5 +1,7 @@
 //! Where rows come together: the session's own transaction, or one of Herd's aside of it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use herd_execute::{Expected, Shown};
 use herd_node::Lease;
@@ -95,6 +97,29 @@ impl Session {
             return Err(error);
         }
         Ok(())
+    }
+
+    /// Locks belong to the session's transaction, which has to be on all nodes for that. False if what
+    /// stands before it in a pipeline has failed.
+    pub(super) async fn join_all_that_lock(
+        &mut self,
+        gathering: &Gathering,
+    ) -> Result<bool, Trouble> {
+        if matches!(self.transaction, Transaction::None) {
+            return Ok(true);
+        }
+        let nodes: BTreeSet<NodeId> =
+            gathering.requests.iter().flat_map(|request| request.nodes.iter().copied()).collect();
+        for node in nodes {
+            self.attach(node).await?;
+            if self.batch.is_skipping() {
+                return Ok(false);
+            }
+            self.transaction.bind();
+        }
+        let heard = self.send_held_back().await?;
+        self.act_on(&heard);
+        Ok(!self.batch.is_skipping())
     }
 
     /// The connection that has what the session has left at home. A transaction leaves alone one that has

@@ -50,6 +50,7 @@ impl Analysis<'_> {
         if !is_as_written
             || !self.operators_are_builtin
             || clauses.others
+            || !clauses.locks.is_empty()
             || !select.windows.is_empty()
         {
             return None;
@@ -241,7 +242,7 @@ impl Inspection<'_, '_> {
         let Expr::Column(path) = expr else { return None };
         let is_own = match &**path {
             [_] => true,
-            [table, _] => table.text == self.reading.visible_name,
+            [table, _] | [_, table, _] => table.text == self.reading.visible_name,
             _ => false,
         };
         self.reading.table.column(column_name(path)).filter(|_| is_own)

@@ -79,12 +79,13 @@ impl Analysis<'_> {
         needs: &[Need],
     ) -> Option<Arc<Exchange>> {
         let Manner { changes_data, locks, .. } = self.manner;
+        let needs_home = needs.iter().any(|need| matches!(need, Need::Home(_)));
         let can_be_brought = |need: &Need| match need {
             Need::Home(_) | Need::Whole(_) => true,
             Need::Keys(route) => !route.stored,
             Need::Fragment(_) | Need::Herd(_) => false,
         };
-        if changes_data || locks || !needs.iter().all(can_be_brought) {
+        if changes_data || locks && needs_home || !needs.iter().all(can_be_brought) {
             return None;
         }
         let words = Words { sql: self.sql, tokens };
@@ -98,16 +99,16 @@ impl Analysis<'_> {
             names.extend(mention.tokens.clone());
             mentions.push(mention);
         }
-        if words.have_long_paths(&names) {
-            return None;
-        }
+        let omitted = words.schemas_of_columns(&names, &self.readings, &mentions)?;
         let whole_rows = words.whole_rows(&self.readings, &mentions, &self.manner.named_columns)?;
         let parameters = self.parameters.keys().map(|&index| usize::from(index) + 1).max();
         let mut exchange = Exchange {
             brought: Vec::new(),
-            needs_home: needs.iter().any(|need| matches!(need, Need::Home(_))),
+            needs_home,
+            locks,
             parameters: parameters.unwrap_or_default(),
             part: None,
+            omitted: omitted.into(),
         };
         for (reading, mention) in self.readings.iter().zip(mentions) {
             let all = whole_rows || self.manner.names_all_columns || self.renames(reading.table.id);
@@ -115,6 +116,9 @@ impl Analysis<'_> {
         }
         if let ([reading], [brought]) = (&*self.readings, &mut *exchange.brought) {
             brought.reduction = self.reduction(query, reading, &words);
+        }
+        if locks && exchange.brought.iter().any(|brought| !brought.locks()) {
+            return None;
         }
         self.filter_all(&mut exchange, &words);
         for brought in &mut exchange.brought {
@@ -139,7 +143,8 @@ impl Analysis<'_> {
         let known = exchange.brought.iter().position(|it| it.table == reading.table.id);
         let place = known.unwrap_or_else(|| {
             let columns = words.columns_of(&reading.table, all_columns);
-            exchange.brought.push(Brought::new(reading.table.id, columns));
+            let omitted = Arc::clone(&exchange.omitted);
+            exchange.brought.push(Brought::new(reading.table.id, columns, omitted));
             exchange.brought.len() - 1
         });
         let brought = &mut exchange.brought[place];

@@ -41,7 +41,12 @@ impl Analysis<'_> {
         let groups = self.groups(query, select, reading, words, &clauses).map(Rows::Groups);
         let first = || self.first(query, select, reading, words, &clauses).map(Rows::First);
         let rows = groups.or_else(first).unwrap_or_default();
-        Some(Reduction { name, filter: asked, rows })
+        let Clauses { limit, offset, locks, others, .. } = clauses;
+        let is_cut = others || limit.is_some() || offset.is_some();
+        if !locks.is_empty() && is_cut && !matches!(rows, Rows::First(_)) {
+            return None;
+        }
+        Some(Reduction { name, filter: asked, rows, locks })
     }
 
     /// A query that gives its rows as they are, the first ones of an order of columns.
@@ -97,6 +102,11 @@ impl Words<'_> {
     /// `[table.]column [ASC | DESC] [NULLS FIRST | NULLS LAST]`
     fn is_sorted_column(&self, key: &[crate::lex::Token], table: &herd_catalog::Table) -> bool {
         let (column, rest) = match key {
+            [_, first, _, second, column, rest @ ..]
+                if first.kind == Kind::Dot && second.kind == Kind::Dot =>
+            {
+                (column, rest)
+            }
             [_, dot, column, rest @ ..] if dot.kind == Kind::Dot => (column, rest),
             [column, rest @ ..] => (column, rest),
             [] => return false,

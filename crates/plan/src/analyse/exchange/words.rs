@@ -56,6 +56,8 @@ pub(super) struct Clauses {
     pub(super) order: Option<Range<usize>>,
     pub(super) limit: Option<Range<usize>>,
     pub(super) offset: Option<Range<usize>>,
+    /// FOR UPDATE and the like.
+    pub(super) locks: Vec<Range<usize>>,
     /// Whether there are others.
     pub(super) others: bool,
 }
@@ -98,10 +100,48 @@ impl Words<'_> {
         (end <= self.tokens.len()).then_some(Mention { tokens: first..end, at: reading.at, form })
     }
 
-    /// Whether a column may be named with the schema of its table.
-    pub(super) fn have_long_paths(&self, names: &HashSet<usize>) -> bool {
-        let is_dot = |at: usize| self.is_kind(Some(at), Kind::Dot) && !names.contains(&at);
-        (0..self.tokens.len()).any(|at| is_dot(at) && is_dot(at + 2))
+    /// Where a schema stands before a column's table, as in `s.t.c`, of which another table is read
+    /// now; `None` if the table's name alone might mean something else.
+    pub(super) fn schemas_of_columns(
+        &self,
+        names: &HashSet<usize>,
+        readings: &[Reading],
+        mentions: &[Mention],
+    ) -> Option<Vec<Range<usize>>> {
+        let is_dot = |at: usize| self.is_kind(Some(at), Kind::Dot);
+        let is_long = |dot: &usize| is_dot(*dot) && is_dot(dot + 2) && !names.contains(dot);
+        let mut schemas = Vec::new();
+        for dot in (1..self.tokens.len()).filter(is_long) {
+            let schema = self.tokens[dot - 1].identifier(self.sql)?;
+            let table = self.tokens[dot + 1].identifier(self.sql)?;
+            let is_longer = is_dot(dot + 4) || dot > 1 && is_dot(dot - 2);
+            if is_longer || self.is_kind(Some(dot + 4), Kind::LeftParen) {
+                return None;
+            }
+            let called = readings.iter().zip(mentions);
+            let called: Vec<_> = called.filter(|(it, _)| *it.visible_name == *table).collect();
+            if called.is_empty() {
+                continue;
+            }
+            let is_itself = |(reading, mention): &(&Reading, &Mention)| {
+                let name = &reading.table.name;
+                mention.form == Form::Plain && name.schema == schema && name.name == table
+            };
+            if !called.iter().all(is_itself) || !self.only_qualifies(&table, names) {
+                return None;
+            }
+            schemas.push(dot - 1..dot + 1);
+        }
+        Some(schemas)
+    }
+
+    /// Whether a name is written nowhere but in `names` and before a dot.
+    fn only_qualifies(&self, name: &str, names: &HashSet<usize>) -> bool {
+        self.tokens.iter().enumerate().all(|(at, token)| {
+            token.identifier(self.sql).is_none_or(|it| it != name)
+                || names.contains(&at)
+                || self.is_kind(Some(at + 1), Kind::Dot)
+        })
     }
 
     /// Whether whole rows are spoken of, by the name of their table; `None` if in a way that tells
@@ -125,7 +165,8 @@ impl Words<'_> {
         for (at, token) in self.tokens.iter().enumerate() {
             let Some(name) = token.identifier(self.sql) else { continue };
             let is_name = readings.iter().any(|reading| *reading.visible_name == *name);
-            let is_new_name = self.is_word(at.checked_sub(1), &["as"]);
+            // Or that of a table whose rows are to be locked.
+            let is_new_name = self.is_word(at.checked_sub(1), &["as", "of"]);
             let qualifies = self.is_kind(Some(at + 1), Kind::Dot);
             let is_qualified = self.is_kind(at.checked_sub(1), Kind::Dot);
             if !is_name
@@ -186,6 +227,10 @@ impl Words<'_> {
                 "order" => &mut clauses.order,
                 "limit" => &mut clauses.limit,
                 "offset" => &mut clauses.offset,
+                "for" => {
+                    clauses.locks.push(start..end);
+                    continue;
+                }
                 _ => {
                     clauses.others = true;
                     continue;
