@@ -13,6 +13,7 @@ mod output;
 mod relay;
 mod renumber;
 mod replies;
+pub mod scatter;
 mod spare;
 mod subject;
 

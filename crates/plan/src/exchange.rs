@@ -19,9 +19,10 @@ use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
 pub(crate) use self::filter::{Conjunction, Filter, Partner};
-use crate::Values;
+pub(crate) use self::source::Source;
 use crate::lex::position;
 use crate::route::{Need, Nodes};
+use crate::{Scatter, Values};
 
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -30,6 +31,8 @@ pub struct Exchange {
     pub needs_home: bool,
     /// How many parameters the query has.
     pub parameters: usize,
+    /// How it is answered without bringing anything together.
+    pub scatter: Option<Scatter>,
     /// Where the query stands, in bytes, if it is a part of the statement: its tokens are counted from
     /// there.
     pub part: Option<Range<usize>>,

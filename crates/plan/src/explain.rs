@@ -10,14 +10,21 @@ use crate::{Action, Brought, Exchange, Forward, Place, Plan, Target, Values};
 #[must_use]
 pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Vec<String> {
     let exchange = exchange(plan, catalog, values);
-    let mut lines = match exchange {
-        Some(_) => vec![format!("Exchange to home node {}", name(catalog, catalog.home()))],
-        None => vec![headline(plan, catalog, values)],
+    // The literals of an EXPLAIN stand further behind than those of its statement.
+    let scattered = exchange.and_then(|it| scattered(it, catalog, values, sql));
+    let mut lines = match (&scattered, exchange) {
+        (Some(scattered), _) => vec![scattered.headline.clone()],
+        (None, Some(_)) => vec![format!("Exchange to home node {}", name(catalog, catalog.home()))],
+        (None, None) => vec![headline(plan, catalog, values)],
     };
     lines.extend(plan.reasons.iter().map(|reason| format!("  reason: {reason}")));
-    for brought in exchange.iter().flat_map(|exchange| &exchange.brought) {
-        let query = exchange.map_or(sql, |exchange| exchange.split(sql).1);
-        lines.extend(brings(brought, query, catalog, values));
+    match scattered {
+        Some(scattered) => lines.extend(scattered.details),
+        None => {
+            let query = exchange.map_or(sql, |exchange| exchange.split(sql).1);
+            let brought = exchange.iter().flat_map(|exchange| &exchange.brought);
+            lines.extend(brought.filter_map(|brought| brings(brought, query, catalog, values)));
+        }
     }
     lines.push(format!("  sql: {}", String::from_utf8_lossy(sql).trim()));
     lines
@@ -29,6 +36,33 @@ fn exchange<'p>(plan: &'p Plan, catalog: &Catalog, values: &Values<'_>) -> Optio
         return None;
     };
     target.place(catalog, values).is_err().then_some(exchange)
+}
+
+/// A query whose rows only have to be put together.
+struct Scattered {
+    headline: String,
+    details: Vec<String>,
+}
+
+fn scattered(
+    exchange: &Exchange,
+    catalog: &Catalog,
+    values: &Values<'_>,
+    sql: &[u8],
+) -> Option<Scattered> {
+    let ([brought], Some(scatter)) = (exchange.brought.as_slice(), &exchange.scatter) else {
+        return None;
+    };
+    let asked = scatter.asked(&Values { text: sql, ..*values })?;
+    let nodes = node_names(&brought.nodes(catalog, values), catalog);
+    let how = if scatter.is_ordered() { "merged in order" } else { "one after the other" };
+    let mut details = vec![match scatter.is_ordered() {
+        true => "  reason: each row of the result is one of the table, in an order that Herd can tell",
+        false => "  reason: each row of the result is one of the table, in any order",
+    }
+    .to_owned()];
+    details.push(format!("  asks {nodes}: {}", String::from_utf8_lossy(&asked.text).trim()));
+    Some(Scattered { headline: format!("Scatter over nodes {nodes}, {how}"), details })
 }
 
 fn brings(brought: &Brought, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Option<String> {

@@ -23,6 +23,7 @@ mod planner;
 mod readable;
 mod route;
 mod routines;
+mod scatter;
 mod secrets;
 mod several;
 mod shape;
@@ -40,6 +41,7 @@ pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
 pub use routines::{Dependent, Object, RoutineText, Routines, Survey};
+pub use scatter::{Asked, Direction, Scatter};
 pub use secrets::without_secrets;
 pub use shape::{
     Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,

@@ -239,6 +239,7 @@ pub(crate) fn query(
         && let [first, .., last] = tokens
     {
         exchange.part = Some(first.start as usize..last.end as usize);
+        exchange.scatter = None;
     }
     Ok(meaning)
 }

@@ -9,7 +9,7 @@ use herd_execute::Expected;
 use herd_node::{NodeError, Pool, Settings};
 use herd_plan::{PinReason, Place};
 use herd_types::{ClientError, NodeId};
-use herd_wire::message;
+use herd_wire::message::{self, TransactionStatus};
 
 use crate::batch::Conclusion;
 use crate::exchange::Heard;
@@ -189,6 +189,12 @@ impl Session {
             Transaction::Open { failed: false, .. } => return self.join(node).await,
             _ => return Err(Trouble::Refused(self.bound_elsewhere(here, node))),
         };
+        let heard = self.send_held_back().await?;
+        self.act_on(&heard);
+        if heard.failed || self.batch.is_skipping() {
+            self.transaction.note(TransactionStatus::Failed);
+            return Ok(());
+        }
         if let Some(mut link) = self.links.current.take() {
             link.lease.connection().simple(b"ROLLBACK").await?;
             self.put_away(link).await;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use herd_execute::{Subject, Token};
 use herd_node::{Settings, StatementKey};
 use herd_plan::{Action, CustomSettings, Plan, TransactionCommand};
@@ -85,6 +86,8 @@ pub(crate) struct Portal {
     pub(crate) aside: Option<Vec<u8>>,
     /// With the parameters that it was bound with.
     pub(crate) custom_settings: CustomSettings,
+    /// The body of the Bind, for one that is over several nodes.
+    pub(crate) bind: Bytes,
 }
 
 /// Who executes a portal.
@@ -92,6 +95,10 @@ pub(crate) struct Portal {
 pub(crate) enum Runs {
     OnServer,
     InHerd,
+    /// On several nodes, whose rows Herd puts together.
+    OverNodes,
+    /// It has run so, and has no more rows.
+    Spent,
 }
 
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use herd_catalog::{Catalog, quote_identifier};
 use herd_execute::exchange::{Bringing, Giver, Narrowing, Request};
-use herd_execute::{Expected, Interrupt};
+use herd_execute::{Expected, Interrupt, Shown};
 use herd_node::{Lease, Wanted};
 use herd_plan::{Action, Brought, Effects, Exchange, Plan, Reading, Understood, Values};
 use herd_types::{ClientError, NodeId, SqlState, TableId};
@@ -99,12 +99,14 @@ impl Session {
         self.answer_aside(Some((&understood.plan, sql))).await
     }
 
-    /// The same for a Bind, whose portal is then on the connection that has the rows.
+    /// The same for a Bind, whose portal is then on the connection that has the rows; `shown` tells
+    /// whether the client hears of it.
     pub(crate) async fn bind_over_brought(
         &mut self,
         exchange: &Exchange,
         statement: &Arc<ClientStatement>,
         bind: &Bind<'_>,
+        shown: Shown,
     ) -> Result<(), Trouble> {
         let Some(understood) = &statement.understood else { return Ok(()) };
         if self.aside.is_none() {
@@ -140,7 +142,7 @@ impl Session {
             &gathering.statement(),
             &gathering,
             &bound,
-            (bind.portal, bind.result_formats),
+            (bind.portal, bind.result_formats, shown),
         );
         Ok(())
     }
@@ -151,7 +153,7 @@ impl Session {
         text: &[u8],
         gathering: &Gathering,
         bound: &BoundTo<'_>,
-        (portal, result_formats): (&[u8], &[u8]),
+        (portal, result_formats, shown): (&[u8], &[u8], Shown),
     ) {
         let indices = &gathering.over.parameters;
         let out = &mut self.exchange.out;
@@ -161,7 +163,7 @@ impl Session {
         message::bind(out, portal, b"", &rest);
         let replies = &mut self.exchange.replies;
         replies.expect(Expected::Single { tag: b'1', hidden: true, token: None });
-        replies.expect(Expected::Single { tag: b'2', hidden: false, token: None });
+        replies.expect(Expected::Single { tag: b'2', hidden: shown == Shown::No, token: None });
     }
 
     /// What the nodes are to be asked for, now that values are known.
@@ -345,7 +347,7 @@ impl Session {
 }
 
 /// A part of the session's transaction, on a connection outside of it.
-async fn say_all(lease: &mut Lease, statements: &[Vec<u8>]) -> Result<(), Trouble> {
+pub(crate) async fn say_all(lease: &mut Lease, statements: &[Vec<u8>]) -> Result<(), Trouble> {
     for statement in statements {
         lease.connection().simple(statement).await?;
     }

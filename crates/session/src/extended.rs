@@ -6,21 +6,19 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use herd_execute::Expected;
+use herd_execute::{Expected, Shown};
 use herd_node::FIRST_OF_USERS;
-use herd_plan::{
-    Action, CustomSettings, Place, PreparedCommand, SettingCommand, Understood, Values,
-};
+use herd_plan::{Action, Place, PreparedCommand, SettingCommand, Values};
 use herd_types::{ClientError, NodeId, SqlState};
 use herd_wire::frame::HEADER_BYTES;
 use herd_wire::message::{self, Bind, Parse, Reader};
 use smallvec::SmallVec;
 
-use crate::batch::{Conclusion, Meaning, PendingParse, Portal, Runs, Stage};
+use crate::batch::{Conclusion, Meaning, PendingParse, Runs, Stage};
 use crate::bring::command_of;
-use crate::link::Link;
 use crate::parameters::BoundParameters;
 use crate::recheck::{Readiness, Within};
+use crate::scatter::Executed;
 use crate::session::Session;
 use crate::statements::ClientStatement;
 use crate::trouble::{Ending, Trouble};
@@ -157,26 +155,15 @@ impl Session {
         } else {
             let plan = statement.understood.as_ref().map(|understood| &understood.plan);
             let exchange = plan.and_then(|plan| Session::exchange_of(plan)).ok_or(refusal)?;
-            self.bind_over_brought(exchange, statement, bind).await?;
+            if self.scattered_bound(exchange, statement, bind).is_some() {
+                return self.bind_over_nodes(statement, bind).await;
+            }
+            self.bind_over_brought(exchange, statement, bind, Shown::AsItIs).await?;
         }
         if !self.batch.is_skipping() {
             self.open_portal(bind, Arc::clone(statement), Runs::OnServer);
         }
         Ok(())
-    }
-
-    fn open_portal(&mut self, bind: &Bind<'_>, statement: Arc<ClientStatement>, runs: Runs) {
-        let probes = |understood: &Understood| understood.plan.effects.probes_settings;
-        let custom_settings = if statement.understood.as_ref().is_some_and(probes) {
-            let parameters = BoundParameters::new(bind, statement.statement.origin.types());
-            CustomSettings::made_by(&statement.text, &parameters)
-        } else {
-            CustomSettings::default()
-        };
-        let name = bind.portal.to_vec();
-        let node = self.links.current.as_ref().map(Link::node).filter(|_| runs == Runs::OnServer);
-        let aside = self.cursor_on_current().map(<[u8]>::to_vec);
-        self.batch.open_portal(Portal { name, statement, runs, node, aside, custom_settings });
     }
 
     fn place_bound(
@@ -283,29 +270,25 @@ impl Session {
                 None
             }
         };
-        if let Some(portal) = portal.filter(|portal| portal.runs == Runs::InHerd) {
-            let mut answer = BytesMut::new();
-            self.describe_locally(&portal.statement, &mut answer);
-            self.answer(&answer);
-        } else {
-            self.attach_portal(name).await?;
-            if self.batch.is_skipping() {
-                return Ok(());
+        match portal {
+            Some(portal) if portal.runs == Runs::InHerd => {
+                let mut answer = BytesMut::new();
+                self.describe_locally(&portal.statement, &mut answer);
+                self.answer(&answer);
             }
-            self.exchange.out.extend_from_slice(frame);
-            self.exchange.replies.expect(Expected::DescribePortal);
+            Some(portal) if matches!(portal.runs, Runs::OverNodes | Runs::Spent) => {
+                self.describe_over_nodes(&portal).await?;
+            }
+            _ => {
+                self.attach_portal(name).await?;
+                if self.batch.is_skipping() {
+                    return Ok(());
+                }
+                self.exchange.out.extend_from_slice(frame);
+                self.exchange.replies.expect(Expected::DescribePortal);
+            }
         }
         Ok(())
-    }
-
-    fn portal(&self, name: &[u8]) -> Result<Portal, ClientError> {
-        self.batch.portal(name).cloned().ok_or_else(|| {
-            let name = String::from_utf8_lossy(name);
-            ClientError::error(
-                SqlState::INVALID_CURSOR_NAME,
-                format!("portal \"{name}\" does not exist"),
-            )
-        })
     }
 
     async fn execute(&mut self, frame: &[u8], body: &[u8]) -> Result<(), Trouble> {
@@ -328,6 +311,12 @@ impl Session {
             return Box::pin(self.execute_in_herd(&portal)).await;
         }
         self.face_portal(name, Some(&portal)).await?;
+        if matches!(portal.runs, Runs::OverNodes | Runs::Spent) {
+            let rows_max = reader.u32()?;
+            if Box::pin(self.execute_over_nodes(&portal, rows_max)).await? == Executed::Done {
+                return Ok(());
+            }
+        }
         self.attach_portal(name).await?;
         if self.batch.is_skipping() {
             return Ok(());
@@ -357,7 +346,7 @@ impl Session {
             if self.batch.is_skipping() {
                 return Ok(());
             }
-            let in_herd = portal.is_some_and(|portal| portal.runs == Runs::InHerd);
+            let in_herd = portal.is_some_and(|portal| portal.runs != Runs::OnServer);
             if !in_herd && self.links.current.is_some() {
                 self.exchange.out.extend_from_slice(frame);
                 self.exchange.replies.expect(Expected::Single {

@@ -161,6 +161,9 @@ impl Session {
             }
             Err(refusal) => {
                 let exchange = Session::exchange_of(plan).ok_or(refusal)?;
+                if let Some(scattered) = self.scattered(exchange, sql, understood) {
+                    return Box::pin(self.query_over_nodes(&scattered)).await;
+                }
                 Box::pin(self.query_over_brought(exchange, sql, understood)).await
             }
         }

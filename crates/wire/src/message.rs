@@ -125,6 +125,13 @@ pub fn close_statement(out: &mut BytesMut, name: &[u8]) {
     });
 }
 
+pub fn close_portal(out: &mut BytesMut, name: &[u8]) {
+    frame(out, b'C', |out| {
+        out.put_u8(b'P');
+        put_string(out, name);
+    });
+}
+
 pub fn execute(out: &mut BytesMut, portal: &[u8], rows_max: u32) {
     frame(out, b'E', |out| {
         put_string(out, portal);
@@ -280,6 +287,8 @@ impl<'a> Parse<'a> {
 /// A Bind from a client: its parameters are checked for length, and read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Bind<'a> {
+    /// All of it.
+    pub body: &'a [u8],
     pub portal: &'a [u8],
     pub statement: &'a [u8],
     /// Everything after the statement's name, to be forwarded as it is.
@@ -311,7 +320,7 @@ impl<'a> Bind<'a> {
         let count = usize::from(reader.u16()?);
         reader.bytes(count * 2)?;
         reader.end()?;
-        Ok(Bind { portal, statement, rest, formats, values, parameters, result_formats })
+        Ok(Bind { body, portal, statement, rest, formats, values, parameters, result_formats })
     }
 
     /// Whether it is binary, and the bytes of the `index`-th parameter, from 0.

@@ -82,6 +82,7 @@ mod merge;
 mod needs;
 mod outputs;
 mod query;
+mod scatter;
 mod scope;
 mod select;
 mod statement;

@@ -6,23 +6,27 @@ use super::Reading;
 use crate::lex::{self, Kind, Token};
 
 /// A text, and the tokens of the one statement in it.
-pub(super) struct Source<'a> {
-    pub(super) sql: &'a [u8],
-    tokens: Vec<Token>,
+pub(crate) struct Source<'a> {
+    pub(crate) sql: &'a [u8],
+    pub(crate) tokens: Vec<Token>,
     /// Pieces that are left out wherever they would be put.
     omitted: &'a [Range<usize>],
 }
 
 impl<'a> Source<'a> {
     /// The tokens are counted as when the statement was understood.
-    pub(super) fn read(sql: &'a [u8], omitted: &'a [Range<usize>]) -> Option<Source<'a>> {
+    pub(crate) fn read(sql: &'a [u8], omitted: &'a [Range<usize>]) -> Option<Source<'a>> {
         let mut tokens = lex::tokens(sql).ok()?;
         let leading = tokens.iter().take_while(|token| token.kind == Kind::Semicolon).count();
         tokens.drain(..leading);
         Some(Source { sql, tokens, omitted })
     }
 
-    pub(super) fn span(&self, tokens: Range<usize>) -> Option<Range<usize>> {
+    pub(crate) fn token(&self, at: usize) -> Option<Token> {
+        self.tokens.get(at).copied()
+    }
+
+    pub(crate) fn span(&self, tokens: Range<usize>) -> Option<Range<usize>> {
         match self.tokens.get(tokens)? {
             [] => Some(0..0),
             [first, .., last] => Some(first.start as usize..last.end as usize),
@@ -36,7 +40,7 @@ impl<'a> Source<'a> {
         start + 1 + usize::from(says_as)
     }
 
-    pub(super) fn text(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
+    pub(crate) fn text(&self, tokens: Range<usize>) -> Option<&'a [u8]> {
         self.sql.get(self.span(tokens)?)
     }
 

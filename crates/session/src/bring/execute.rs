@@ -102,7 +102,7 @@ impl Session {
         let (gathering, evaluated) = self.gathering_of(execution).await?;
         self.bring(&gathering).await?;
         let bound = BoundTo { types: &evaluated.types, some: &|some| evaluated.some(some) };
-        self.bind_over(&gathering.over.text, &gathering, &bound, (b"", AS_TEXT));
+        self.bind_over(&gathering.over.text, &gathering, &bound, (b"", AS_TEXT, Shown::AsItIs));
         let out = &mut self.exchange.out;
         message::describe_portal(out, b"");
         message::execute(out, b"", 0);
@@ -138,7 +138,7 @@ impl Session {
             return Ok(());
         }
         let bound = BoundTo { types: &evaluated.types, some: &|some| evaluated.some(some) };
-        let portal = (bind.portal, bind.result_formats);
+        let portal = (bind.portal, bind.result_formats, Shown::AsItIs);
         self.bind_over(&gathering.over.text, &gathering, &bound, portal);
         Ok(())
     }

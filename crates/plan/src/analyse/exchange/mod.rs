@@ -7,7 +7,7 @@ mod conjuncts;
 mod filters;
 mod groups;
 mod reduced;
-mod words;
+pub(super) mod words;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,15 +40,15 @@ pub(super) struct Manner {
 
 /// A fragmented table is read here.
 pub(super) struct Reading {
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     relation: RelationId,
     /// Where its name starts.
-    at: u32,
+    pub(super) at: u32,
     parts: usize,
     is_aliased: bool,
-    renames_columns: bool,
+    pub(super) renames_columns: bool,
     /// As columns name it.
-    visible_name: Box<str>,
+    pub(super) visible_name: Box<str>,
 }
 
 impl Analysis<'_> {
@@ -109,6 +109,7 @@ impl Analysis<'_> {
             parameters: parameters.unwrap_or_default(),
             part: None,
             omitted: omitted.into(),
+            scatter: None,
         };
         for (reading, mention) in self.readings.iter().zip(mentions) {
             let all = whole_rows || self.manner.names_all_columns || self.renames(reading.table.id);
@@ -121,6 +122,9 @@ impl Analysis<'_> {
             return None;
         }
         self.filter_all(&mut exchange, &words);
+        if !exchange.needs_home && !locks {
+            exchange.scatter = self.scatter(query, &words, exchange.parameters);
+        }
         for brought in &mut exchange.brought {
             brought.keyed = self.manner.groups && !brought.is_grouped();
             brought.indexed = self.manner.has_subqueries && !brought.is_grouped();

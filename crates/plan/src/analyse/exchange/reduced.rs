@@ -118,7 +118,7 @@ impl Words<'_> {
     }
 
     /// The one constant or parameter of LIMIT or OFFSET.
-    fn only_count(&self, clause: Range<usize>) -> Option<usize> {
+    pub(in crate::analyse) fn only_count(&self, clause: Range<usize>) -> Option<usize> {
         let count = clause.start + 1;
         let is_rest = (count + 1..clause.end).all(|at| self.is_word(Some(at), &["row", "rows"]));
         let is_count =

@@ -49,36 +49,36 @@ const CLAUSES: &[&str] = &[
 
 /// Where the clauses of a query stand, each with its word, in tokens.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clauses {
-    pub(super) filter: Option<Range<usize>>,
-    pub(super) grouping: Option<Range<usize>>,
-    pub(super) having: Option<Range<usize>>,
-    pub(super) order: Option<Range<usize>>,
-    pub(super) limit: Option<Range<usize>>,
-    pub(super) offset: Option<Range<usize>>,
+pub(in crate::analyse) struct Clauses {
+    pub(in crate::analyse) filter: Option<Range<usize>>,
+    pub(in crate::analyse) grouping: Option<Range<usize>>,
+    pub(in crate::analyse) having: Option<Range<usize>>,
+    pub(in crate::analyse) order: Option<Range<usize>>,
+    pub(in crate::analyse) limit: Option<Range<usize>>,
+    pub(in crate::analyse) offset: Option<Range<usize>>,
     /// FOR UPDATE and the like.
-    pub(super) locks: Vec<Range<usize>>,
+    pub(in crate::analyse) locks: Vec<Range<usize>>,
     /// Whether there are others.
-    pub(super) others: bool,
+    pub(in crate::analyse) others: bool,
 }
 
 /// The statement as its tokens.
-pub(super) struct Words<'a> {
-    pub(super) sql: &'a [u8],
-    pub(super) tokens: &'a [Token],
+pub(in crate::analyse) struct Words<'a> {
+    pub(in crate::analyse) sql: &'a [u8],
+    pub(in crate::analyse) tokens: &'a [Token],
 }
 
 impl Words<'_> {
-    pub(super) fn is_kind(&self, at: Option<usize>, kind: Kind) -> bool {
+    pub(in crate::analyse) fn is_kind(&self, at: Option<usize>, kind: Kind) -> bool {
         at.and_then(|at| self.tokens.get(at)).is_some_and(|token| token.kind == kind)
     }
 
-    pub(super) fn is_word(&self, at: Option<usize>, words: &[&str]) -> bool {
+    pub(in crate::analyse) fn is_word(&self, at: Option<usize>, words: &[&str]) -> bool {
         let token = at.and_then(|at| self.tokens.get(at));
         token.is_some_and(|token| words.iter().any(|word| token.is_word(self.sql, word)))
     }
 
-    pub(super) fn name_system_columns(&self) -> bool {
+    pub(in crate::analyse) fn name_system_columns(&self) -> bool {
         let is_system = |token: &Token| {
             token.identifier(self.sql).is_some_and(|name| SYSTEM_COLUMNS.contains(&&*name))
         };
@@ -86,7 +86,7 @@ impl Words<'_> {
     }
 
     /// Where a table is named, and how.
-    pub(super) fn mention(&self, reading: &Reading) -> Option<Mention> {
+    pub(in crate::analyse) fn mention(&self, reading: &Reading) -> Option<Mention> {
         let first = self.tokens.binary_search_by_key(&reading.at, |token| token.start).ok()?;
         let end = first + 2 * reading.parts - 1;
         if self.tokens.get(end).is_some_and(|next| next.is_operator(self.sql, "*")) {
@@ -102,7 +102,7 @@ impl Words<'_> {
 
     /// Where a schema stands before a column's table, as in `s.t.c`, of which another table is read
     /// now; `None` if the table's name alone might mean something else.
-    pub(super) fn schemas_of_columns(
+    pub(in crate::analyse) fn schemas_of_columns(
         &self,
         names: &HashSet<usize>,
         readings: &[Reading],
@@ -146,7 +146,7 @@ impl Words<'_> {
 
     /// Whether whole rows are spoken of, by the name of their table; `None` if in a way that tells
     /// rows of one type from those of another.
-    pub(super) fn whole_rows(
+    pub(in crate::analyse) fn whole_rows(
         &self,
         readings: &[Reading],
         mentions: &[Mention],
@@ -191,7 +191,7 @@ impl Words<'_> {
     }
 
     /// The columns that may be meant: those whose names are written anywhere.
-    pub(super) fn columns_of(&self, table: &Table, all: bool) -> Vec<usize> {
+    pub(in crate::analyse) fn columns_of(&self, table: &Table, all: bool) -> Vec<usize> {
         let written: HashSet<_> =
             self.tokens.iter().filter_map(|token| token.identifier(self.sql)).collect();
         let is_written = |&index: &usize| all || written.contains(&*table.columns[index].name);
@@ -203,7 +203,7 @@ impl Words<'_> {
 
     /// The clauses of the one query that the statement is, subqueries left out; `None` if one is
     /// there twice.
-    pub(super) fn clauses(&self) -> Option<Clauses> {
+    pub(in crate::analyse) fn clauses(&self) -> Option<Clauses> {
         let mut depth = 0_usize;
         let mut starts: Vec<(usize, &str)> = Vec::new();
         for (at, token) in self.tokens.iter().enumerate() {
@@ -244,7 +244,7 @@ impl Words<'_> {
     }
 
     /// The tokens of a call that begins at a byte, and of what is in its parentheses.
-    pub(super) fn call_at(&self, at: u32) -> Option<(Range<usize>, Range<usize>)> {
+    pub(in crate::analyse) fn call_at(&self, at: u32) -> Option<(Range<usize>, Range<usize>)> {
         let name = self.tokens.binary_search_by_key(&at, |token| token.start).ok()?;
         if !self.is_kind(Some(name + 1), Kind::LeftParen) {
             return None;
@@ -264,18 +264,18 @@ impl Words<'_> {
     }
 
     /// The whole number that begins at a byte.
-    pub(super) fn number_at(&self, at: u32) -> Option<usize> {
+    pub(in crate::analyse) fn number_at(&self, at: u32) -> Option<usize> {
         let place = self.tokens.binary_search_by_key(&at, |token| token.start).ok()?;
         let token = self.tokens[place];
         let digits = std::str::from_utf8(token.text(self.sql)).ok()?;
         digits.parse().ok().filter(|_| token.kind == Kind::Integer)
     }
 
-    pub(super) fn has_word(&self, tokens: Range<usize>, words: &[&str]) -> bool {
+    pub(in crate::analyse) fn has_word(&self, tokens: Range<usize>, words: &[&str]) -> bool {
         tokens.into_iter().any(|at| self.is_word(Some(at), words))
     }
 
-    pub(super) fn name_the_moment(&self, tokens: Range<usize>) -> bool {
+    pub(in crate::analyse) fn name_the_moment(&self, tokens: Range<usize>) -> bool {
         self.has_word(tokens, VALUES_OF_THE_MOMENT)
     }
 }
