@@ -68,6 +68,13 @@ class Campaign:
     def one(self, seed: int, deadline: float) -> None:
         case = program(seed, self.nodes)
         self.report.programs += 1
+        try:
+            self._perform(seed, case, deadline)
+        except Broken as broken:
+            self.report.failures.append(Failure(seed, "it cannot be set up", case, (str(broken),)))
+            self.announce(str(broken))
+
+    def _perform(self, seed: int, case: Case, deadline: float) -> None:
         for outcome in self.duel.run(case):
             self.report.verdicts[outcome.verdict.value] += 1
             if outcome.verdict is Verdict.REFUSED:

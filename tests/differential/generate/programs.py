@@ -49,7 +49,9 @@ class Steps:
         turn = self.random.random()
         if turn < 0.12:
             self.transaction()
-        elif turn < 0.15:
+        elif turn < 0.14:
+            self.cursor()
+        elif turn < 0.17:
             texts = [self.text(0.5) for _ in range(self.random.randint(2, 3))]
             self.made.append(Statement(SEVERAL.join(texts)))
         else:
@@ -65,13 +67,14 @@ class Steps:
 
     def cursor(self) -> None:
         """Only what an order decides is fetched in parts."""
+        self.say("BEGIN")
         query = next(text for text in iter(self.plainly.statement, "") if is_ordered(text))
         name = self.random.choice(("c1", "c2"))
         self.say(f"DECLARE {name} {self.random.choice(('', 'SCROLL ', 'NO SCROLL '))}CURSOR FOR {query}")
         for _ in range(self.random.randint(1, 3)):
             self.say(f"{self.random.choice(('FETCH', 'FETCH', 'MOVE'))} {self.random.choice(('1', '2', 'NEXT', '0', 'ALL', 'FORWARD 3'))} FROM {name}")
-        if self.random.random() < 0.7:
-            self.say(f"CLOSE {name}")
+        self.say(f"CLOSE {name}")
+        self.say("COMMIT")
 
     def say(self, sql: str) -> None:
         self.made.append(Statement(sql, extended=self.random.random() < 0.5))
@@ -91,8 +94,6 @@ class Steps:
                 depth = self.random.randint(1, depth)
                 self.say(f"RELEASE s{depth}")
                 depth -= 1
-            elif turn < 0.50:
-                self.cursor()
             else:
                 self.one(reading=0.35)
         self.say(self.random.choice(("COMMIT", "COMMIT", "ROLLBACK")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -13,6 +14,7 @@ from .kinds import COLLATIONS, COLUMN_KINDS, KEY_KINDS, NULL_SHARE, Kind, for_co
 LAYOUTS = ("hash", "hash", "range", "list", "reference", "mixed", "mixed", "mixed")
 CUTS = ("hash", "hash", "hash", "range", "list", "reference", "home")
 ORDERED_KEYS = ("int", "bigint", "smallint", "date", "numeric")
+LITERAL = re.compile(r"'(?:[^']|'')*'")
 KEY_COLLATIONS = ("", "", "C")
 NAMES = ("alpha", "beta", "gamma", "delta", "eps", '"Zeta"')
 COLUMNS = ("a", "b", "c", "d", "e", '"F"')
@@ -179,8 +181,8 @@ class Schemas:
         """Keys that have a place in the table."""
         values = list(table.key_kind.values)
         if table.cut == "list":
-            text = " ".join(table.definitions[1:])
-            return [value for value in values if quoted(value) in text]
+            listed = {each for text in table.definitions[1:] for each in LITERAL.findall(text.partition(" WITH ")[0])}
+            return [value for value in values if quoted(value) in listed]
         if table.cut == "range" and "MAXVALUE" not in table.definitions[-1]:
             last = table.definitions[-1].rpartition("TO ('")[2].split("'")[0]
             rank = _day if table.key_kind.name == "date" else float
