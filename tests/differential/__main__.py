@@ -14,7 +14,7 @@ import argparse
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness import herd
@@ -23,9 +23,11 @@ from harness.postgres import Postgres
 from harness.process import scratch_directory
 
 from . import support
-from .campaign import Campaign, Failure
+from .campaign import Campaign
 from .cases import Case
 from .duel import Duel, Verdict
+
+SHRINK_SECONDS = 40.0
 
 
 def main() -> int:
@@ -58,16 +60,14 @@ def run_campaign(arguments: argparse.Namespace) -> int:
     arguments.failures.mkdir(parents=True, exist_ok=True)
 
     with duel(arguments.nodes) as fight:
-        campaign = Campaign(fight, arguments.nodes, shrink_seconds=40, announce=lambda text: print(text, flush=True))
-        report = campaign.run(arguments.seed, arguments.seconds)
+        campaign = Campaign(fight, arguments.nodes, shrink_seconds=SHRINK_SECONDS, announce=lambda text: print(text, flush=True))
+        with suppress(KeyboardInterrupt):
+            campaign.run(arguments.seed, arguments.seconds)
+    report = campaign.report
     for failure in report.failures:
-        file_of(arguments.failures, failure).write_text(failure.text())
+        (arguments.failures / f"{failure.seed}.sql").write_text(failure.text())
     print(*report.lines(), sep="\n")
     return 1 if report.failures else 0
-
-
-def file_of(directory: Path, failure: Failure) -> Path:
-    return directory / f"{failure.seed}.sql"
 
 
 def replay_files(arguments: argparse.Namespace) -> int:

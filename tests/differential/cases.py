@@ -122,7 +122,7 @@ class _Reader:
         copied = re.match(r"COPY (.*) FROM STDIN$", sql)
         if copied:
             self.loads.append(Load(copied[1], tuple(iter(lambda: next(lines), "\\."))))
-        elif sql.startswith("CREATE ") and not self.steps:
+        elif sql.startswith(("CREATE ", "ALTER ")) and not self.steps:
             self.definitions.append(sql)
         else:
             self.steps.append(Statement.read(sql, self.manner))

@@ -43,7 +43,7 @@ SMALL = Kind("smallint", "smallint", ("0", "1", "2", "7", "-5", "32767", "-32768
 INT = Kind("int", "int", ("0", "1", "2", "3", "5", "8", "13", "-1", "-40", "100", "2147483647", "-2147483648"), bare=True)
 BIG = Kind("bigint", "bigint", ("0", "1", "2", "3", "5", "44", "-7", "9223372036854775807", "-9223372036854775808", "4294967296"))
 NUMBER = Kind("numeric", "numeric(12,2)", ("0.00", "1.00", "1.50", "2.25", "-3.75", "10.00", "9999999999.99", "0.01"))
-FLOAT = Kind("float", "float8", ("0", "0.25", "1.5", "-2.75", "1024", "8"))
+FLOAT = Kind("float", "float8", ("0", "0.25", "1.5", "-2.75", "1024", "8", "NaN", "Infinity"))
 TEXT = Kind("text", "text", ("", "a", "A", "b", "aa", "a b", "Ab", "ž", "z", "Žluť", "羊", "it's", "100", "\\x", "%", "a_b"))
 VARCHAR = Kind("varchar", "varchar(12)", ("", "a", "B", "b", "ab", "é", "e", "zz", "Zz"))
 BOOL = Kind("bool", "boolean", ("true", "false"))
@@ -54,6 +54,24 @@ JSON = Kind("jsonb", "jsonb", ("{}", "[]", "null", "1", '"a"', '{"a": 1}', '{"a"
 BYTES = Kind("bytea", "bytea", ("\\x", "\\x00", "\\x00ff", "\\xdeadbeef"))
 INTS = Kind("int[]", "int[]", ("{}", "{1}", "{1,2}", "{2,1}", "{NULL}", "{3,NULL,3}"))
 MOOD = Kind("mood", "mood", ("sad", "ok", "happy"))
+# Of these there are columns only, and what takes any type.
+ANY_NUMBER = Kind("any numeric", "numeric", ("0", "1", "NaN", "Infinity", "-Infinity", "0.000001", "123456789012345678901234567890.5"))
+STAMP = Kind("timestamp", "timestamp", ("2024-01-01 00:00:00", "2024-06-30 23:59:59.999999", "infinity", "1900-01-01 01:02:03"))
+CLOCK = Kind("time", "time", ("00:00:00", "12:30:00", "23:59:59.999999", "24:00:00"))
+SPAN = Kind("interval", "interval", ("00:00:01", "1 day", "1 mon", "-3 days", "2 years 04:05:06.7"))
+ADDRESS = Kind("inet", "inet", ("127.0.0.1", "10.0.0.0/8", "::1", "10.1.2.3/32"))
+RANGE = Kind("int4range", "int4range", ("empty", "[1,10)", "(,5)", "[7,)", "(,)"))
+WORDS = Kind("text[]", "text[]", ("{}", '{a,"b c"}', '{NULL,""}', "{{a,b},{c,d}}", "{ž}"))
+PADDED = Kind("char", "char(5)", ("a", "ab", "", "zzzzz", "ž"))
+BITS = Kind("bit varying", "bit varying(8)", ("", "0", "101", "11111111"))
+SHORT = Kind("domain", "short", ("", "a", "bb", "ccc"))
+PAIR = Kind("composite", "pair", ("(1,a)", "(,)", '(2,"b c")', "(-1,ž)"))
+RARE_KINDS = (ANY_NUMBER, STAMP, CLOCK, SPAN, ADDRESS, RANGE, WORDS, PADDED, BITS, SHORT, PAIR)
+TYPES = (
+    "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')",
+    "CREATE DOMAIN short AS text CHECK (length(VALUE) <= 3)",
+    "CREATE TYPE pair AS (number int, word text)",
+)
 
 COLUMN_KINDS = (SMALL, INT, INT, INT, BIG, NUMBER, FLOAT, TEXT, TEXT, VARCHAR, BOOL, DATE, TIME, UUID, JSON, BYTES, INTS, MOOD)
 KEY_KINDS = (INT, INT, BIG, TEXT, TEXT, DATE, UUID, SMALL, NUMBER, VARCHAR, TIME)

@@ -8,7 +8,7 @@ from random import Random
 
 from ..answers import SEVERAL, is_ordered
 from ..cases import Case, Statement
-from .kinds import COLUMN_KINDS, Kind
+from .kinds import COLUMN_KINDS, RARE_KINDS, Kind
 from .plainly import Plainly
 from .queries import Queries
 from .related import Related
@@ -16,9 +16,22 @@ from .schema import Schema, Schemas
 from .writes import Writes
 
 STATEMENTS = 120
+#: What changes how values are read and written.
+SETTINGS = (
+    "timezone = 'Asia/Tokyo'",
+    "timezone = 'America/New_York'",
+    "datestyle = 'SQL, DMY'",
+    "datestyle = 'German'",
+    "intervalstyle = 'iso_8601'",
+    "bytea_output = 'escape'",
+    "extra_float_digits = -5",
+    "work_mem = '64kB'",
+    "default_transaction_isolation = 'read committed'",
+    "enable_hashagg = off",
+)
 #: A literal that may as well be a parameter.
 TEXT_LITERAL = re.compile(r"(date |interval |\")?'((?:[^']|'')*)'(::(\w+(?:\[\])?))?")
-KINDS = {kind.sql.partition("(")[0]: kind for kind in COLUMN_KINDS}
+KINDS = {kind.sql.partition("(")[0]: kind for kind in (*COLUMN_KINDS, *RARE_KINDS)}
 #: Where PostgreSQL compares expressions with each other, two parameters are never the same.
 NOT_WITH_PARAMETERS = re.compile(r"GROUP BY|DISTINCT|MERGE| OVER |WITHIN|ORDER BY .*'|_agg")
 
@@ -28,6 +41,8 @@ def program(seed: int, nodes: int, statements: int = STATEMENTS) -> Case:
     schemas = Schemas(random, nodes)
     schema = schemas.make()
     steps = Steps(random, schema)
+    if random.random() < 0.3:
+        steps.settings()
     while len(steps.made) < statements:
         steps.some()
     comment = (f"layout {schemas.layout}, seed {seed}",)
@@ -56,6 +71,10 @@ class Steps:
             self.made.append(Statement(SEVERAL.join(texts)))
         else:
             self.one(reading=0.7)
+
+    def settings(self) -> None:
+        for setting in self.random.sample(SETTINGS, self.random.randint(1, 3)):
+            self.say(f"SET {setting}")
 
     def one(self, reading: float) -> None:
         self.made += sent(self.text(reading), self.random)

@@ -8,7 +8,7 @@ from random import Random
 
 from ..cases import Load
 from . import kinds
-from .kinds import COLLATIONS, COLUMN_KINDS, KEY_KINDS, NULL_SHARE, Kind, for_copy, quoted, with_collation
+from .kinds import COLLATIONS, COLUMN_KINDS, KEY_KINDS, NULL_SHARE, RARE_KINDS, TYPES, Kind, for_copy, quoted, with_collation
 
 #: How the tables of one program are cut.
 LAYOUTS = ("hash", "hash", "range", "list", "reference", "mixed", "mixed", "mixed")
@@ -78,7 +78,7 @@ class Schemas:
     def make(self) -> Schema:
         tables = [self.table(NAMES[number]) for number in range(self.random.choice((2, 3, 3, 4)))]
         loads = [Load(table.name, self.rows(table)) for table in tables]
-        return Schema(tables, loads, ["CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')"])
+        return Schema(tables, loads, list(TYPES))
 
     def keys_of_layout(self) -> tuple[Kind, ...]:
         return tuple(kind for kind in KEY_KINDS if kind.name in ORDERED_KEYS) if self.layout == "range" else KEY_KINDS
@@ -113,7 +113,7 @@ class Schemas:
         return replace(table, definitions=tuple(self.definitions(table)))
 
     def column(self, name: str) -> Column:
-        kind = self.text(self.random.choice(COLUMN_KINDS))
+        kind = self.text(self.random.choice(RARE_KINDS if self.random.random() < 0.12 else COLUMN_KINDS))
         turn = self.random.random()
         if turn < 0.1:
             return Column(name, kind, default=kind.spelled(self.random.choice(kind.values), self.random))
@@ -125,8 +125,16 @@ class Schemas:
 
     def definitions(self, table: Table) -> list[str]:
         lines = [column.declared() for column in table.columns]
+        gone = self.random.random() < 0.2
+        if gone:
+            lines.insert(self.random.randrange(len(lines)), "gone int")
         lines.append(f"PRIMARY KEY ({', '.join(table.primary)})")
-        body = f"CREATE TABLE {table.name} (\n  " + ",\n  ".join(lines) + "\n)"
+        later = [f"ALTER TABLE {table.name} DROP COLUMN gone"] if gone else []
+        if self.random.random() < 0.25:
+            later.append(f"CREATE INDEX ON {table.name} ({self.random.choice(table.columns).name})")
+        return [*self.created(table, f"CREATE TABLE {table.name} (\n  " + ",\n  ".join(lines) + "\n)"), *later]
+
+    def created(self, table: Table, body: str) -> list[str]:
         if table.cut == "reference":
             return [f"{body} WITH (herd.reference = true)"]
         if table.cut == "hash":
@@ -180,11 +188,12 @@ class Schemas:
     def allowed(self, table: Table) -> list[str]:
         """Keys that have a place in the table."""
         values = list(table.key_kind.values)
+        fragments = [text for text in table.definitions if " PARTITION OF " in text]
         if table.cut == "list":
-            listed = {each for text in table.definitions[1:] for each in LITERAL.findall(text.partition(" WITH ")[0])}
+            listed = {each for text in fragments for each in LITERAL.findall(text.partition(" WITH ")[0])}
             return [value for value in values if quoted(value) in listed]
-        if table.cut == "range" and "MAXVALUE" not in table.definitions[-1]:
-            last = table.definitions[-1].rpartition("TO ('")[2].split("'")[0]
+        if table.cut == "range" and "MAXVALUE" not in fragments[-1]:
+            last = fragments[-1].rpartition("TO ('")[2].split("'")[0]
             rank = _day if table.key_kind.name == "date" else float
             return [value for value in values if rank(value) < rank(last)]
         return values
