@@ -152,9 +152,11 @@ class Duel:
             statement = Statement(f"SELECT * FROM {table}")
             yield self.step(number, statement)
             if not self.proving:
-                yield from self._behind(number, table, statement)
+                yield from self._behind(number, table)
 
-    def _behind(self, number: int, table: str, statement: Statement) -> Iterator[Outcome]:
+    def _behind(self, number: int, table: str) -> Iterator[Outcome]:
+        """In binary, as the sessions may have settings that say how values are written."""
+        statement = Statement(f"SELECT * FROM {table}", extended=True, binary=True)
         right = self.oracle.ask(statement)
         parts = [node.ask(statement) for node in self.nodes]
         there = [part for part in parts if not part.state]

@@ -15,7 +15,6 @@ LAYOUTS = ("hash", "hash", "range", "list", "reference", "mixed", "mixed", "mixe
 CUTS = ("hash", "hash", "hash", "range", "list", "reference", "home")
 ORDERED_KEYS = ("int", "bigint", "smallint", "date", "numeric")
 LITERAL = re.compile(r"'(?:[^']|'')*'")
-KEY_COLLATIONS = ("", "", "C")
 NAMES = ("alpha", "beta", "gamma", "delta", "eps", '"Zeta"')
 COLUMNS = ("a", "b", "c", "d", "e", '"F"')
 
@@ -84,13 +83,12 @@ class Schemas:
         return tuple(kind for kind in KEY_KINDS if kind.name in ORDERED_KEYS) if self.layout == "range" else KEY_KINDS
 
     def text(self, kind: Kind) -> Kind:
-        """Mostly the one collation of the program, so that most comparisons have one."""
-        other = self.random.random() < 0.1
-        return with_collation(kind, self.random.choice(COLLATIONS) if other else self.collation)
+        """The one collation of the program, as comparisons of two fail, or not, depending on the plan."""
+        return with_collation(kind, self.collation)
 
     def key(self, kind: Kind) -> Kind:
-        """Keys are of collations under which equal means the same bytes."""
-        return with_collation(kind, self.random.choice(KEY_COLLATIONS))
+        """Keys are of collations under which equal means the same bytes; the default one goes with all others."""
+        return with_collation(kind, "C" if self.collation == "C" else "")
 
     def table(self, name: str) -> Table:
         random = self.random
