@@ -85,13 +85,19 @@ impl<'a, 'r> Actions<'a, 'r> {
             self.refuse_own_parameters(cursor)?;
             return self.place(item, !is_fragmented, is_fragmented);
         }
-        if cursor.words(&["set", "logged"]) || cursor.words(&["set", "unlogged"]) {
+        let is_of_storage = [["set", "logged"], ["set", "unlogged"], ["set", "access"]]
+            .iter()
+            .any(|words| cursor.words(words));
+        if is_of_storage {
             return self.place(item, !is_fragmented, is_fragmented);
         }
         let by_index = item.iter().any(|token| token.is_word(cursor.sql(), "index"));
+        if is_fragmented && by_index && cursor.words(&["replica", "identity"]) {
+            return Err(refuse_identity(&self.table.name.name).into());
+        }
         let goes_along = cursor.words(&["owner", "to"])
             || cursor.words(&["set", "tablespace"])
-            || (cursor.words(&["replica", "identity"]) && !by_index);
+            || cursor.words(&["replica", "identity"]);
         if cursor.word("inherit") && !is_fragmented {
             return Err(refuse_inherit(&self.table.name.name).into());
         }
@@ -318,6 +324,14 @@ fn refuse_conversion(table: &str) -> ClientError {
         "the conversion could give other values on each node for reference table \"{table}\""
     ))
     .with_hint("Use only immutable functions in USING.")
+}
+
+fn refuse_identity(table: &str) -> ClientError {
+    ClientError::unsupported(format!(
+        "the replica identity of fragmented table \"{table}\" cannot be an index"
+    ))
+    .with_detail("Each fragment has an index of its own, under another name.")
+    .with_hint("Use REPLICA IDENTITY DEFAULT, which is the primary key, or FULL.")
 }
 
 fn refuse_inherit(table: &str) -> ClientError {
