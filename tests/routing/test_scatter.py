@@ -75,7 +75,7 @@ def keys_by_node(pair: Pair) -> list[int]:
 
 
 def is_scattered(connection: psycopg.Connection, sql: str) -> bool:
-    return connection.execute(f"EXPLAIN (HERD) {sql}").fetchone()[0].startswith("Scatter over nodes")
+    return connection.execute(f"EXPLAIN (HERD) {sql}").fetchone()[0].startswith("Scatter over nodes n1")
 
 
 @pytest.mark.parametrize("column", SORTED)

@@ -62,7 +62,7 @@ fn scattered(
     }
     .to_owned()];
     details.push(format!("  asks {nodes}: {}", String::from_utf8_lossy(&asked.text).trim()));
-    Some(Scattered { headline: format!("Scatter over nodes {nodes}, {how}"), details })
+    Some(Scattered { headline: format!("Scatter over {nodes}, {how}"), details })
 }
 
 fn brings(brought: &Brought, sql: &[u8], catalog: &Catalog, values: &Values<'_>) -> Option<String> {

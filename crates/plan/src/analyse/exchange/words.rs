@@ -211,8 +211,10 @@ impl Words<'_> {
                 Kind::LeftParen | Kind::LeftBracket => depth += 1,
                 Kind::RightParen | Kind::RightBracket => depth = depth.checked_sub(1)?,
                 Kind::Word if depth == 0 => {
+                    // COLLATION FOR (…) is an expression.
+                    let is_clause = !self.is_word(at.checked_sub(1), &["collation"]);
                     let word = CLAUSES.iter().find(|word| token.is_word(self.sql, word));
-                    starts.extend(word.map(|word| (at, *word)));
+                    starts.extend(word.filter(|_| is_clause).map(|word| (at, *word)));
                 }
                 _ => {}
             }

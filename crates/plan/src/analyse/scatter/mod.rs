@@ -115,6 +115,7 @@ impl Analysis<'_> {
             && select.having.is_none()
             && select.windows.is_empty()
             && !clauses.others
+            && clauses.locks.is_empty()
             && self.operators_are_builtin
             && !words.name_the_moment(0..words.tokens.len());
         if !is_plain || !select.filter.iter().chain(&query.tail).all(is_local) {
