@@ -39,6 +39,8 @@ pub enum Expected {
         hidden: bool,
         token: Option<Token>,
     },
+    /// Rows up to CommandComplete, which is handed over: one node's part of a statement.
+    Portion,
     Ready {
         shown: Shown,
     },

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod copy;
 mod decisions;
 pub mod define;
+pub mod dispatch;
 pub mod exchange;
 mod expected;
 mod interrupt;

@@ -252,6 +252,11 @@ impl Replies {
                 output.events.push(Event::Completed(Bytes::copy_from_slice(&input[span.clone()])));
                 (false, true, None)
             }
+            Expected::Portion if tag == b'C' => {
+                output.events.push(Event::Completed(Bytes::copy_from_slice(&input[span.clone()])));
+                (true, true, None)
+            }
+            Expected::Portion if tag == b'D' => (false, false, None),
             Expected::Query { .. } | Expected::Part { .. } => (false, false, None),
             Expected::Single { tag: wanted, hidden, token } if *wanted == tag => {
                 (true, *hidden, *token)

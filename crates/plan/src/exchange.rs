@@ -19,7 +19,7 @@ use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
 pub(crate) use self::filter::{Conjunction, Filter, Partner};
-pub(crate) use self::source::Source;
+pub(crate) use self::source::{Edit, Source};
 use crate::lex::position;
 use crate::route::{Need, Nodes};
 use crate::{Scatter, Values};

@@ -4,7 +4,7 @@ use herd_catalog::Catalog;
 use herd_types::{NodeId, TableId};
 
 use crate::route::node_names;
-use crate::{Action, Brought, Exchange, Forward, Place, Plan, Target, Values};
+use crate::{Action, Brought, Exchange, Forward, Place, Plan, Portion, Target, Values};
 
 /// The lines of the answer. A statement that would be refused says why instead of where.
 #[must_use]
@@ -12,7 +12,9 @@ pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) 
     let exchange = exchange(plan, catalog, values);
     // The literals of an EXPLAIN stand further behind than those of its statement.
     let scattered = exchange.and_then(|it| scattered(it, catalog, values, sql));
+    let portions = portions(plan, catalog, values);
     let mut lines = match (&scattered, exchange) {
+        _ if !portions.is_empty() => vec![dispatched(&portions, catalog)],
         (Some(scattered), _) => vec![scattered.headline.clone()],
         (None, Some(_)) => vec![format!("Exchange to home node {}", name(catalog, catalog.home()))],
         (None, None) => vec![headline(plan, catalog, values)],
@@ -26,8 +28,28 @@ pub fn explain(plan: &Plan, sql: &[u8], catalog: &Catalog, values: &Values<'_>) 
             lines.extend(brought.filter_map(|brought| brings(brought, query, catalog, values)));
         }
     }
+    for portion in &portions {
+        let text = String::from_utf8_lossy(&portion.reading.text);
+        lines.push(format!("  tells {}: {}", name(catalog, portion.node), text.trim()));
+    }
     lines.push(format!("  sql: {}", String::from_utf8_lossy(sql).trim()));
     lines
+}
+
+/// What each node is told, if no node can do all of it.
+fn portions(plan: &Plan, catalog: &Catalog, values: &Values<'_>) -> Vec<Portion> {
+    let Action::Forward(Forward { target, dispatch: Some(dispatch), .. }) = &plan.action else {
+        return Vec::new();
+    };
+    match target.place(catalog, values) {
+        Ok(_) => Vec::new(),
+        Err(_) => dispatch.portions(catalog, values, None).unwrap_or_default(),
+    }
+}
+
+fn dispatched(portions: &[Portion], catalog: &Catalog) -> String {
+    let nodes: Vec<NodeId> = portions.iter().map(|portion| portion.node).collect();
+    format!("Dispatch to {}, each its part", node_names(&nodes, catalog))
 }
 
 /// What is brought together, if no node can answer alone.

@@ -10,11 +10,13 @@ mod copy;
 pub mod cursor;
 mod custom_settings;
 pub mod ddl;
+mod dispatch;
 mod effects;
 mod exchange;
 mod explain;
 #[cfg(test)]
 mod fixture;
+mod forward;
 pub mod lex;
 mod named;
 mod normalise;
@@ -35,8 +37,10 @@ mod values;
 pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
+pub use dispatch::{Dispatch, Portion, Told};
 pub use exchange::{Brought, Exchange, Narrowing, Reading};
 pub use explain::explain;
+pub use forward::{CopyOut, Forward, Target};
 pub use planner::{Context, Part, Planner, Query, Unclear, Understood};
 pub use readable::check_setting;
 pub use route::{KeyConstant, Needs, Place, Source};
@@ -44,8 +48,8 @@ pub use routines::{Dependent, Object, RoutineText, Routines, Survey};
 pub use scatter::{Asked, Direction, Scatter};
 pub use secrets::without_secrets;
 pub use shape::{
-    Action, AdminCommand, CopyOut, Effects, Explain, Forward, Inline, PinReason, Plan, Prepare,
-    PreparedCommand, Relation, SettingCommand, Target, TransactionCommand,
+    Action, AdminCommand, Effects, Explain, Inline, PinReason, Plan, Prepare, PreparedCommand,
+    Relation, SettingCommand, TransactionCommand,
 };
 pub use utility::{CursorCommand, prepares_transaction};
 pub use values::{NoParameters, Parameter, Parameters, Slots, Values};

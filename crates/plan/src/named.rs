@@ -128,7 +128,7 @@ pub(crate) fn refuse_table(command: &str, table: &Table) -> ClientError {
 
 impl Plan {
     pub(crate) fn forward(target: Target, reason: &'static str) -> Plan {
-        let forward = Forward { target, inline: Vec::new(), exchange: None };
+        let forward = Forward::to(target);
         Plan::new(Action::Forward(forward), reason)
     }
 }

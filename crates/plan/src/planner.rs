@@ -252,7 +252,7 @@ pub(crate) fn query_of_one_node(
 ) -> Result<Option<Meaning>, ClientError> {
     let mut meaning = whole_query(sql, tokens, context)?;
     if let Some(Action::Forward(forward)) = meaning.as_mut().map(|it| &mut it.plan.action) {
-        forward.exchange = None;
+        forward.keep_to_one_node();
     }
     Ok(meaning)
 }
@@ -275,7 +275,7 @@ fn whole_query(
         && let Action::Forward(forward) = &mut plan.action
     {
         // It would be left on connections that are not the session's.
-        forward.exchange = None;
+        forward.keep_to_one_node();
     }
     Ok(Some(Meaning { plan, slots }))
 }

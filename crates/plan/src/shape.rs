@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use herd_types::NodeId;
-
 use crate::ddl::Draft;
-use crate::{Arguments, CopyGather, CopyIn, Exchange, Needs};
+use crate::{Arguments, CopyGather, CopyIn, CopyOut, Forward};
 
 /// One statement, understood. Shared by all statements that differ only in their literals.
 #[derive(Clone, Debug)]
@@ -38,40 +36,6 @@ pub enum Action {
     Admin(AdminCommand),
     /// DDL that is not plainly the home node's: planned to the end when its turn comes.
     Define(Draft),
-}
-
-#[derive(Clone, Debug)]
-pub struct Forward {
-    pub target: Target,
-    /// Names of relations in schema `herd`, to be replaced by their rows.
-    pub inline: Vec<Inline>,
-    /// What is to be brought to the home node if no node has all of it.
-    pub exchange: Option<Arc<Exchange>>,
-}
-
-/// COPY … TO STDOUT of a fragmented table on one node: another text goes to the node, its answer to the client.
-#[derive(Clone, Debug)]
-pub struct CopyOut {
-    pub target: Target,
-    pub text: Vec<u8>,
-}
-
-/// Which node can answer.
-#[derive(Clone, Debug)]
-pub enum Target {
-    /// The home node, and only that.
-    Home,
-    /// Any node gives the same answer and nothing ties the transaction to it.
-    Neutral,
-    /// Reads reference tables only: any node, preferably the one already at hand.
-    Everywhere,
-    /// This node has all fragments of the tables named.
-    Node(NodeId),
-    /// The node that has all of this, which values tell.
-    Needs(Needs),
-    /// Where the transaction already is, home if it is nowhere yet; and there it stays. For
-    /// DECLARE and FETCH, and for whatever the node is to refuse in its own words.
-    Current,
 }
 
 /// A `herd.<relation>` in the text.

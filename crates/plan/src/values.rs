@@ -59,7 +59,7 @@ pub struct Values<'a> {
 }
 
 /// The values of `$1`, `$2`, …
-pub trait Parameters {
+pub trait Parameters: Sync {
     /// `index` counts from 0 for `$1`. `None` when the value is not known.
     fn get(&self, index: usize) -> Option<Parameter<'_>>;
 }

@@ -11,7 +11,7 @@ use herd_plan::{PinReason, Place};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
 
-use crate::batch::Conclusion;
+use crate::batch::{Conclusion, Stage};
 use crate::exchange::Heard;
 use crate::link::Link;
 use crate::registry::Phase;
@@ -64,7 +64,7 @@ impl Session {
 
     fn begin(&mut self) {
         if let Some(begin) = self.transaction.open() {
-            self.keep_promise(&begin);
+            self.send_begin(&begin);
         }
     }
 
@@ -165,7 +165,7 @@ impl Session {
 
     /// Tells the node BEGIN, in front of the statement and in the same packet. As messages of the
     /// extended protocol, so that a BEGIN that fails takes the statement with it.
-    fn keep_promise(&mut self, begin: &[u8]) {
+    pub(crate) fn send_begin(&mut self, begin: &[u8]) {
         let made = self.circumstances();
         let origin = Origin::Protocol { types: Vec::new() };
         let statement = self.worker.statements.lock().intern(begin, origin, &made);
@@ -187,10 +187,14 @@ impl Session {
                 setup.clone()
             }
             Transaction::Open { failed: false, .. } => return self.join(node).await,
+            Transaction::None if self.batch.stage == Stage::Engaged => {
+                self.begin_pipeline_block().await?;
+                return self.join(node).await;
+            }
             _ => return Err(Trouble::Refused(self.bound_elsewhere(here, node))),
         };
         let heard = self.send_held_back().await?;
-        self.act_on(&heard);
+        self.act_on_if_batch(&heard);
         if heard.failed || self.batch.is_skipping() {
             self.transaction.note(TransactionStatus::Failed);
             return Ok(());

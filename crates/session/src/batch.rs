@@ -95,6 +95,8 @@ pub(crate) struct Portal {
 pub(crate) enum Runs {
     OnServer,
     InHerd,
+    /// On several nodes, each of which does its part of a write.
+    Dispatched,
     /// On several nodes, whose rows Herd puts together.
     OverNodes,
     /// It has run so, and has no more rows.
@@ -108,6 +110,8 @@ pub(crate) struct Batch {
     pub(crate) conclusion: Conclusion,
     /// What a connection has after a RESET, which knows nothing of the startup packet.
     pub(crate) bare_settings: Option<Arc<Settings>>,
+    /// Herd has made a transaction block of it, which ends with its Sync.
+    pub(crate) is_block: bool,
     /// The transaction has changed definitions, which others see when it commits.
     pub(crate) defined: Option<Subject>,
     /// The transaction may have changed functions, or what calls them.

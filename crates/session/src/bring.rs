@@ -33,8 +33,8 @@ use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 pub(crate) use aside::{Aside, sets_manner};
-pub(crate) use bound::BoundTo;
-use bound::{check_parameters, no_parameter, some_parameters, some_types};
+use bound::no_parameter;
+pub(crate) use bound::{BoundTo, check_parameters, some_parameters, some_types};
 pub(crate) use execute::command_of;
 
 /// A query of several nodes, and the catalog by which it is known what each has to give.

@@ -154,6 +154,9 @@ impl Session {
             self.bind_execution(&execution, statement, bind).await?;
         } else {
             let plan = statement.understood.as_ref().map(|understood| &understood.plan);
+            if let Some(dispatch) = plan.and_then(|plan| Session::dispatch_of(plan)) {
+                return self.bind_dispatched(dispatch, bind, statement).await;
+            }
             let exchange = plan.and_then(|plan| Session::exchange_of(plan)).ok_or(refusal)?;
             if self.scattered_bound(exchange, statement, bind).is_some() {
                 return self.bind_over_nodes(statement, bind).await;
@@ -208,7 +211,9 @@ impl Session {
                 true
             }
             Action::Transaction(command) => {
-                self.ends_definitions(command) || self.keeps_promise(command)
+                self.ends_definitions(command)
+                    || self.keeps_promise(command)
+                    || self.keeps_pipeline_block(command)
             }
             Action::Setting(command) => *command == SettingCommand::DiscardAll,
             _ => true,
@@ -276,6 +281,9 @@ impl Session {
                 self.describe_locally(&portal.statement, &mut answer);
                 self.answer(&answer);
             }
+            Some(portal) if portal.runs == Runs::Dispatched => {
+                self.describe_dispatched(&portal).await?;
+            }
             Some(portal) if matches!(portal.runs, Runs::OverNodes | Runs::Spent) => {
                 self.describe_over_nodes(&portal).await?;
             }
@@ -306,6 +314,9 @@ impl Session {
                 return Ok(());
             }
         };
+        if portal.runs == Runs::Dispatched {
+            return Box::pin(self.execute_dispatched(&portal, reader.u32()?)).await;
+        }
         // It may have been bound before there were definitions to end.
         if portal.runs == Runs::InHerd || self.runs_in_block(&portal.statement)? {
             return Box::pin(self.execute_in_herd(&portal)).await;

@@ -125,6 +125,10 @@ impl Session {
                 message::command_complete(&mut out, &tag);
                 None
             }
+            Action::Transaction(command) if self.keeps_pipeline_block(command) => {
+                self.batch.is_block = false;
+                Some("BEGIN")
+            }
             Action::Transaction(command) if self.ends_definitions(command) => {
                 self.send_held_back().await?;
                 Some(self.end_definitions(command).await?)

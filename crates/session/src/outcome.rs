@@ -20,6 +20,14 @@ impl Session {
         }
     }
 
+    /// The same where a statement may have come by the simple protocol, which skips nothing.
+    pub(crate) fn act_on_if_batch(&mut self, heard: &Heard) {
+        match self.batch.stage {
+            Stage::Empty => self.note(heard),
+            _ => self.act_on(heard),
+        }
+    }
+
     /// What has happened, whichever messages brought it about.
     pub(crate) fn note(&mut self, heard: &Heard) {
         for event in &heard.events {

@@ -31,7 +31,7 @@ impl Session {
         let node = self.links.current.as_ref().map(Link::node).filter(|_| runs == Runs::OnServer);
         let aside = self.cursor_on_current().map(<[u8]>::to_vec);
         let bind = match runs {
-            Runs::OverNodes => Bytes::copy_from_slice(bind.body),
+            Runs::OverNodes | Runs::Dispatched => Bytes::copy_from_slice(bind.body),
             _ => Bytes::new(),
         };
         let portal = Portal { name, statement, runs, node, aside, custom_settings, bind };

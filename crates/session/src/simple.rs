@@ -33,6 +33,9 @@ impl Session {
                 return self.conclude(trouble).await;
             }
         }
+        if self.batch.is_block {
+            return self.refuse_after_pipeline_block().await;
+        }
         self.batch.forget_meanings();
         self.handle().show_statement(sql);
         self.worker.gateway.pass_hold().await;
@@ -160,6 +163,9 @@ impl Session {
                 self.forward(node, binds, &frame, plan, sql).await
             }
             Err(refusal) => {
+                if let Some(dispatch) = Session::dispatch_of(plan) {
+                    return Box::pin(self.query_dispatched(dispatch, sql, understood)).await;
+                }
                 let exchange = Session::exchange_of(plan).ok_or(refusal)?;
                 if let Some(scattered) = self.scattered(exchange, sql, understood) {
                     return Box::pin(self.query_over_nodes(&scattered)).await;

@@ -31,6 +31,9 @@ impl Session {
             self.resolve_pending().await?;
         }
         let timer = self.worker.gateway.metrics.start();
+        if self.batch.is_block {
+            Box::pin(self.end_pipeline_block()).await?;
+        }
         if self.aside.is_some() {
             Box::pin(self.sync_aside()).await?;
             return Ok(None);

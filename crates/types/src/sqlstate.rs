@@ -74,6 +74,7 @@ states! {
     SYSTEM_ERROR = b"58000";
     IO_ERROR = b"58030";
     INTERNAL_ERROR = b"XX000";
+    DATA_CORRUPTED = b"XX001";
 }
 
 impl SqlState {

@@ -190,6 +190,12 @@ const STEADY: &[&str] = &[
     "upper",
 ];
 
+/// Of the neutral ones, those that give another value at each call.
+const UNSTEADY: &[&str] = &["clock_timestamp", "gen_random_uuid", "random", "timeofday"];
+
+/// Aggregates that give the same of the same rows, in whatever order these come.
+const OF_ANY_ORDER: &[&str] = &["bool_and", "bool_or", "count", "every", "max", "min"];
+
 /// What a function asks of the node that runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -222,9 +228,16 @@ pub(super) fn is_steady(call: &Call) -> bool {
     }
 }
 
+/// Whether a function gives the same on every node, the values of the moment being told to them.
+fn is_alike_everywhere(name: &str) -> bool {
+    let among = |list: &[&str]| list.binary_search(&name).is_ok();
+    kind(name) == Kind::Neutral && !among(UNSTEADY) || among(OF_ANY_ORDER)
+}
+
 impl Analysis<'_> {
     pub(super) fn call(&mut self, call: &Call) {
         let Some(Ident { text: name, .. }) = call.name.last() else { return };
+        self.manner.calls_unsteady |= !is_alike_everywhere(name);
         match kind(name) {
             Kind::Home => self.home(format!("what function {name} works on")),
             Kind::RunsText => self.beyond(
@@ -246,5 +259,7 @@ mod tests {
         assert!(RUN_TEXT.is_sorted());
         assert!(NEUTRAL.is_sorted());
         assert!(STEADY.is_sorted());
+        assert!(UNSTEADY.is_sorted());
+        assert!(OF_ANY_ORDER.is_sorted());
     }
 }

@@ -62,6 +62,7 @@ impl Analysis<'_> {
                 let is_fragmented = matches!(logical.kind, TableKind::Fragmented(_));
                 if !is_fragmented {
                     self.write_reference(&logical);
+                    self.changed_reference = Some(Arc::clone(&logical));
                 } else if table.only {
                     self.only(&logical.name.name);
                 }

@@ -71,6 +71,7 @@ mod call;
 mod conditions;
 mod constant;
 mod cte;
+mod dispatch;
 mod exchange;
 mod facts;
 mod from;
@@ -131,6 +132,8 @@ struct Analysis<'a> {
     /// Where fragmented tables are read; a place that was looked at twice is there twice.
     readings: Vec<exchange::Reading>,
     manner: exchange::Manner,
+    /// A reference table that the statement itself changes.
+    changed_reference: Option<Arc<Table>>,
     /// Conditions on a key that state no fact, by the occurrence they are about.
     notes: HashMap<RelationId, &'static str>,
     /// How often each parameter is written.
@@ -189,6 +192,7 @@ impl<'a> Analysis<'a> {
             conditions: Vec::new(),
             readings: Vec::new(),
             manner: exchange::Manner::default(),
+            changed_reference: None,
             notes: HashMap::new(),
             parameters,
             typed_uses: HashMap::new(),

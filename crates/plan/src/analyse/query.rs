@@ -56,6 +56,7 @@ impl Analysis<'_> {
             }
         };
         self.manner.locks |= !query.locks.is_empty();
+        self.manner.picks_rows |= query.limited;
         if query.limited || !query.locks.is_empty() {
             outputs.seal();
         }

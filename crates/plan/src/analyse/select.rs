@@ -37,6 +37,7 @@ impl Analysis<'_> {
             Distinct::On(exprs) => exprs.as_slice(),
             Distinct::No | Distinct::Yes => &[],
         };
+        self.manner.picks_rows |= matches!(select.distinct, Distinct::On(_));
         self.manner.groups |= matches!(select.grouping, Grouping::By(_));
         let grouping = match &select.grouping {
             Grouping::None => &[],

@@ -18,7 +18,7 @@ pub(super) fn understand(
     context: &Context<'_>,
 ) -> Result<Plan, ClientError> {
     let inline = unfragmented::inlined(sql, tokens);
-    let mut exchange = None;
+    let (mut exchange, mut dispatch) = (None, None);
     let (target, reasons) = if !names_table(sql, tokens, context) {
         unfragmented::target(sql, tokens, context)?
     } else if is_alone(context) {
@@ -34,9 +34,10 @@ pub(super) fn understand(
         let needs = analysis.all_needs();
         let reasons = needs.iter().map(|need| reason(need, context)).collect();
         exchange = analysis.exchange(&query, tokens, &needs).filter(|_| inline.is_empty());
+        dispatch = analysis.dispatch(&query, tokens, &needs).filter(|_| inline.is_empty());
         (target(needs), reasons)
     };
-    let forward = Forward { target, inline, exchange };
+    let forward = Forward { target, inline, exchange, dispatch };
     Ok(Plan { action: Action::Forward(forward), effects: Effects::default(), reasons })
 }
 

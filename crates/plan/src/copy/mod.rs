@@ -256,7 +256,7 @@ fn copy_in(
 
 fn forward(target: Target, reason: &'static str) -> Plan {
     Plan {
-        action: Action::Forward(Forward { target, inline: Vec::new(), exchange: None }),
+        action: Action::Forward(Forward::to(target)),
         effects: Effects::default(),
         reasons: vec![Cow::Borrowed(reason)],
     }

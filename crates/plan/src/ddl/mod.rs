@@ -55,7 +55,8 @@ use herd_types::{ClientError, SqlState};
 use self::request::Request;
 use crate::lex::{self, Token};
 use crate::planner::Context;
-use crate::shape::{Action, Effects, Forward, Target};
+use crate::shape::{Action, Effects};
+use crate::{Forward, Target};
 
 pub use definition::{
     Atomic, Concurrent, Definition, Missing, Observe, Procedure, Publish, Script, Statement,
@@ -105,7 +106,7 @@ pub fn read(
     };
     match planned {
         Ok(Outcome::Home) => {
-            let forward = Forward { target: Target::Home, inline: Vec::new(), exchange: None };
+            let forward = Forward::to(Target::Home);
             return Ok(Some(Action::Forward(forward)));
         }
         Err(Stop::Refused(error)) => return Err(error),

@@ -1,17 +1,12 @@
 //! The statement over what was brought.
 
-use std::ops::Range;
-
 use herd_catalog::{Catalog, Table, quote_identifier};
 use herd_types::TableId;
 
 use super::aggregate::{group_by, whole_name};
 use super::reading::quoted;
-use super::source::Source;
+use super::source::{Edit, Source};
 use super::{Brought, Exchange, Form, Groups, Reading, Rows};
-
-/// A piece of the text, and what stands there instead.
-type Edit = (Range<usize>, String);
 
 impl Exchange {
     /// The statement over what was brought: `called` tells the name that stands for a table.
@@ -27,16 +22,7 @@ impl Exchange {
         for brought in &self.brought {
             brought.edit(&source, catalog, &called(brought.table), &mut edits)?;
         }
-        edits.sort_by_key(|(span, _)| span.start);
-        let mut rewritten = Reading::default();
-        let mut at = 0;
-        for (span, replacement) in edits {
-            source.put_between(at..span.start, &mut rewritten)?;
-            rewritten.text.extend_from_slice(replacement.as_bytes());
-            at = span.end;
-        }
-        source.put_between(at..sql.len(), &mut rewritten)?;
-        Some(rewritten)
+        source.edited(edits)
     }
 }
 

@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::Reading;
 use crate::lex::{self, Kind, Token};
 
+/// A piece of the text, and what stands there instead.
+pub(crate) type Edit = (Range<usize>, String);
+
 /// A text, and the tokens of the one statement in it.
 pub(crate) struct Source<'a> {
     pub(crate) sql: &'a [u8],
@@ -35,7 +38,7 @@ impl<'a> Source<'a> {
     }
 
     /// Where `[AS] name` ends that begins with this token.
-    pub(super) fn end_of_alias(&self, start: usize) -> usize {
+    pub(crate) fn end_of_alias(&self, start: usize) -> usize {
         let says_as = self.tokens.get(start).is_some_and(|token| token.is_word(self.sql, "as"));
         start + 1 + usize::from(says_as)
     }
@@ -44,13 +47,27 @@ impl<'a> Source<'a> {
         self.sql.get(self.span(tokens)?)
     }
 
+    /// All of it with some pieces replaced, which do not overlap.
+    pub(crate) fn edited(&self, mut edits: Vec<Edit>) -> Option<Reading> {
+        edits.sort_by_key(|(span, _)| span.start);
+        let mut edited = Reading::default();
+        let mut at = 0;
+        for (span, replacement) in edits {
+            self.put_between(at..span.start, &mut edited)?;
+            edited.text.extend_from_slice(replacement.as_bytes());
+            at = span.end;
+        }
+        self.put_between(at..self.sql.len(), &mut edited)?;
+        Some(edited)
+    }
+
     /// Some of it, with its parameters counted anew.
-    pub(super) fn put(&self, tokens: Range<usize>, reading: &mut Reading) -> Option<()> {
+    pub(crate) fn put(&self, tokens: Range<usize>, reading: &mut Reading) -> Option<()> {
         self.put_between(self.span(tokens)?, reading)
     }
 
     /// The same for what is between two bytes.
-    pub(super) fn put_between(&self, span: Range<usize>, reading: &mut Reading) -> Option<()> {
+    pub(crate) fn put_between(&self, span: Range<usize>, reading: &mut Reading) -> Option<()> {
         let mut at = span.start;
         let first = self.tokens.partition_point(|token| (token.start as usize) < span.start);
         for (place, token) in self.tokens.iter().enumerate().skip(first) {
@@ -71,7 +88,7 @@ impl<'a> Source<'a> {
     }
 
     /// The same, with the names of columns alone.
-    pub(super) fn put_unqualified(
+    pub(crate) fn put_unqualified(
         &self,
         tokens: Range<usize>,
         reading: &mut Reading,
@@ -104,7 +121,7 @@ impl<'a> Source<'a> {
     }
 
     /// Whether a string among the tokens has one of these words in it.
-    pub(super) fn has_text(&self, tokens: Range<usize>, words: &[&str]) -> bool {
+    pub(crate) fn has_text(&self, tokens: Range<usize>, words: &[&str]) -> bool {
         let tokens = self.tokens.get(tokens).unwrap_or_default();
         tokens.iter().filter(|token| token.kind.is_string()).any(|token| {
             let mut pieces = token.text(self.sql).split(|byte| !byte.is_ascii_alphabetic());

@@ -30,6 +30,25 @@ impl KeyRoute {
         Some(fragmentation.fragment_for(&[Some(value)])?.primary)
     }
 
+    /// For each row that is stored its node, if there is a fragment for it.
+    pub(crate) fn nodes_of_rows(
+        &self,
+        catalog: &Catalog,
+        values: &Values<'_>,
+    ) -> Result<Vec<Option<NodeId>>, Unread> {
+        let fragmentation = fragmentation(catalog, self.table)?;
+        let [Proof::Keys(parts)] = &*self.proofs else { return Err(no_rows()) };
+        let [part] = parts.as_slice() else { return Err(no_rows()) };
+        let mut nodes = Vec::new();
+        for_each_key(parts, part.columns.len(), values, &mut |key| {
+            let mut found = Nodes::None;
+            add_fragment_of(&mut found, key, fragmentation, self.stored)?;
+            nodes.push(found.as_slice().first().copied());
+            Ok(())
+        })?;
+        Ok(nodes)
+    }
+
     pub(super) fn nodes(&self, catalog: &Catalog, values: &Values<'_>) -> Result<Nodes, Unread> {
         let fragmentation = fragmentation(catalog, self.table)?;
         let mut nodes: Option<Nodes> = None;
@@ -75,6 +94,10 @@ impl Proof {
             Proof::Between { low, high } => between(fragmentation, low, high, values),
         }
     }
+}
+
+fn no_rows() -> Unread {
+    Unread::Unsure("the keys are not given row by row".into())
 }
 
 fn add_fragment_of(

@@ -15,7 +15,7 @@ pub(super) fn no_parameter() -> ClientError {
     ClientError::error(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1")
 }
 
-pub(super) fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {
+pub(crate) fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), ClientError> {
     let given = usize::from(bind.parameters);
     if given == wanted {
         return Ok(());
@@ -28,13 +28,13 @@ pub(super) fn check_parameters(bind: &Bind<'_>, wanted: usize) -> Result<(), Cli
 }
 
 /// The types of some parameters, 0 for those that the server infers.
-pub(super) fn some_types(types: &[u32], indices: &[u16]) -> Vec<u32> {
+pub(crate) fn some_types(types: &[u32], indices: &[u16]) -> Vec<u32> {
     let type_of = |&index: &u16| types.get(usize::from(index)).copied().unwrap_or_default();
     indices.iter().map(type_of).collect()
 }
 
 /// The formats and values of some parameters, as a Bind has them.
-pub(super) fn some_parameters(bind: &Bind<'_>, indices: &[u16]) -> Vec<u8> {
+pub(crate) fn some_parameters(bind: &Bind<'_>, indices: &[u16]) -> Vec<u8> {
     let parameter = |&index: &u16| bind.parameter(usize::from(index)).unwrap_or((false, None));
     let parameters: Vec<_> = indices.iter().map(parameter).collect();
     let mut out = BytesMut::new();

@@ -4,6 +4,7 @@
 //! To the nodes it is a block, so what PostgreSQL says of those is said here.
 
 use bytes::Bytes;
+use herd_execute::Expected;
 use herd_plan::TransactionCommand;
 use herd_types::{ClientError, SqlState};
 use herd_wire::error::NoticeLevel;
@@ -18,8 +19,36 @@ use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
 const BEGIN: &[u8] = b"BEGIN";
-const COMMIT: &[u8] = b"COMMIT";
-const ROLLBACK: &[u8] = b"ROLLBACK";
+
+/// How Herd ends a transaction that the client did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImplicitEnd {
+    Commit,
+    RollBack,
+}
+
+impl ImplicitEnd {
+    fn sql(self) -> &'static [u8] {
+        match self {
+            ImplicitEnd::Commit => b"COMMIT",
+            ImplicitEnd::RollBack => b"ROLLBACK",
+        }
+    }
+
+    fn conclusion(self) -> Conclusion {
+        match self {
+            ImplicitEnd::Commit => Conclusion::Committing,
+            ImplicitEnd::RollBack => Conclusion::RollingBack,
+        }
+    }
+
+    fn command(self) -> TransactionCommand {
+        match self {
+            ImplicitEnd::Commit => TransactionCommand::Commit { chain: false },
+            ImplicitEnd::RollBack => TransactionCommand::Rollback { chain: false },
+        }
+    }
+}
 
 impl Session {
     pub(super) fn begin_implicitly(&mut self, block: &mut Block) {
@@ -43,12 +72,12 @@ impl Session {
             }
             TransactionCommand::Commit { chain: false } => {
                 self.warn_of_no_transaction().await?;
-                self.end_implicit(COMMIT, Conclusion::Committing).await?;
+                self.end_implicit(ImplicitEnd::Commit).await?;
                 "COMMIT".to_owned()
             }
             TransactionCommand::Rollback { chain: false } => {
                 self.warn_of_no_transaction().await?;
-                self.end_implicit(ROLLBACK, Conclusion::RollingBack).await?;
+                self.end_implicit(ImplicitEnd::RollBack).await?;
                 "ROLLBACK".to_owned()
             }
             TransactionCommand::Commit { chain: true } => {
@@ -83,7 +112,7 @@ impl Session {
     /// The last statement is complete when the transaction is committed, and not before.
     pub(super) async fn commit_implicit(&mut self) -> Result<(), Stop> {
         let completion = std::mem::take(&mut self.exchange.completion);
-        self.end_implicit(COMMIT, Conclusion::Committing).await?;
+        self.end_implicit(ImplicitEnd::Commit).await?;
         if self.exchange.told_error {
             return Err(Stop::Told);
         }
@@ -92,28 +121,23 @@ impl Session {
     }
 
     /// A failure that its node tells the client is not one of the session.
-    async fn end_implicit(&mut self, sql: &[u8], conclusion: Conclusion) -> Result<(), Trouble> {
+    pub(crate) async fn end_implicit(&mut self, end: ImplicitEnd) -> Result<(), Trouble> {
         match &self.transaction {
             Transaction::Open { .. } if self.defining.is_some() => {
-                let command = match conclusion {
-                    Conclusion::Committing => TransactionCommand::Commit { chain: false },
-                    _ => TransactionCommand::Rollback { chain: false },
-                };
-                self.end_definitions(&command).await?;
+                self.end_definitions(&end.command()).await?;
             }
             Transaction::Open { .. } if self.is_spread() => {
                 self.handle().enter(Phase::Running);
-                match conclusion {
-                    Conclusion::Committing => self.commit_spread().await?,
-                    _ => self.roll_back_spread().await?,
+                match end {
+                    ImplicitEnd::Commit => self.commit_spread().await?,
+                    ImplicitEnd::RollBack => self.roll_back_spread().await?,
                 }
             }
             Transaction::Open { .. } => {
-                self.batch.conclusion = conclusion;
+                self.batch.conclusion = end.conclusion();
                 self.handle().enter(Phase::Running);
-                self.exchange.closing = Closing::Held { characters_before: 0 };
-                message::query(&mut self.exchange.out, sql);
-                self.exchange.expect_answer();
+                message::query(&mut self.exchange.out, end.sql());
+                self.exchange.replies.expect(Expected::Part { characters_before: 0 });
                 let heard = self.relay().await?;
                 self.exchange.completion.clear();
                 self.settle(&heard).await?;
@@ -135,7 +159,7 @@ impl Session {
                 self.describe_trouble(trouble)?
             }
         };
-        match self.end_implicit(ROLLBACK, Conclusion::RollingBack).await {
+        match self.end_implicit(ImplicitEnd::RollBack).await {
             Err(Trouble::End(ending)) => return Err(ending.into()),
             Ok(()) if matches!(self.transaction, Transaction::None) => {}
             // Its transaction ends with the connection.

@@ -23,6 +23,8 @@ use crate::session::Session;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
 
+pub(crate) use implicit::ImplicitEnd;
+
 /// How a query string is carried out.
 enum Course<'a> {
     /// The frame goes to one node as it is.
@@ -145,7 +147,7 @@ impl Session {
                     Ok(Place::Neutral) => Manner::Together(Need::Nothing),
                     Ok(Place::Everywhere) => Manner::Together(Need::AnyNode),
                     Ok(place) => Manner::Together(Need::Node(self.node_of(place))),
-                    Err(_) if Session::exchange_of(&understood.plan).is_some() => Manner::Alone,
+                    Err(_) if Session::is_for_several(&understood.plan) => Manner::Alone,
                     Err(refusal) => return Err(refusal),
                 }
             }

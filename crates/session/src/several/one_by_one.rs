@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use herd_plan::lex::position;
-use herd_plan::{Action, Part, Query};
+use herd_plan::{Action, Part, Query, Understood};
 use herd_types::{ClientError, SqlState};
 use herd_wire::message;
 
@@ -36,6 +36,16 @@ impl From<Trouble> for Stop {
 }
 
 impl Session {
+    /// A single statement, as a query string of its own.
+    pub(crate) async fn run_in_block_of_its_own(
+        &mut self,
+        sql: &[u8],
+        understood: &Understood,
+    ) -> Result<(), Trouble> {
+        let part = Part { span: 0..sql.len(), understood: Ok(understood.clone()) };
+        self.run_one_by_one(sql, &[part]).await
+    }
+
     pub(super) async fn run_one_by_one(
         &mut self,
         sql: &[u8],

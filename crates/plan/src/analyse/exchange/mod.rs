@@ -21,7 +21,7 @@ use crate::exchange::{Brought, Exchange, Mention};
 use crate::lex::Token;
 use crate::route::Need;
 use crate::statement::{Query, TableRef};
-use words::Words;
+pub(super) use words::Words;
 
 /// What of the whole statement decides.
 #[derive(Debug, Default)]
@@ -36,6 +36,10 @@ pub(super) struct Manner {
     pub(super) has_subqueries: bool,
     /// Where names stand alone that mean columns.
     pub(super) named_columns: HashSet<u32>,
+    /// Functions that are not known to give the same wherever they are called.
+    pub(super) calls_unsteady: bool,
+    /// Takes some rows of several, by LIMIT or DISTINCT ON.
+    pub(super) picks_rows: bool,
 }
 
 /// A fragmented table is read here.
