@@ -16,6 +16,7 @@ use crate::exchange::Heard;
 use crate::link::Link;
 use crate::registry::Phase;
 use crate::session::Session;
+use crate::simple::aborted;
 use crate::statements::Origin;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
@@ -52,6 +53,7 @@ impl Session {
     /// Makes `node` the session's current link, with the session's settings in force and its
     /// transaction begun.
     pub(crate) async fn attach(&mut self, node: NodeId) -> Result<(), Trouble> {
+        self.check_may_begin()?;
         match &self.links.current {
             Some(link) if link.node() == node => return Ok(()),
             Some(_) => return Box::pin(self.move_to(node)).await,
@@ -60,6 +62,12 @@ impl Session {
         self.lease(node).await?;
         self.begin();
         Ok(())
+    }
+
+    /// No node takes part in a transaction that has failed without any: what it was told would be done
+    /// outside of it.
+    fn check_may_begin(&self) -> Result<(), ClientError> {
+        if matches!(self.transaction, Transaction::Void) { Err(aborted()) } else { Ok(()) }
     }
 
     fn begin(&mut self) {
@@ -74,6 +82,7 @@ impl Session {
         if self.links.current.is_some() {
             return self.attach(node).await;
         }
+        self.check_may_begin()?;
         let version = self.worker.gateway.catalog().version();
         self.lease(node).await?;
         if self.worker.gateway.catalog().version() != version {
