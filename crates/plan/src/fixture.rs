@@ -18,6 +18,22 @@ pub(crate) fn catalog() -> Arc<Catalog> {
     Arc::new(changes.iter().fold(empty, |catalog, change| catalog.apply(change).unwrap()))
 }
 
+/// The meaning of a text that is one statement.
+pub(crate) fn understood(sql: &str, catalog: &Arc<Catalog>) -> Understood {
+    let search_path = SearchPath::default_for("herd");
+    let context = Context {
+        routines: crate::Routines::none(),
+        catalog,
+        search_path: &search_path,
+        auto_fragment: None,
+        parameter_types: &[],
+    };
+    match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
+        Ok(Query::One(understood)) => understood,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
 /// The meaning of a query string, line by line.
 pub(crate) fn describe(sql: &str) -> String {
     let catalog = catalog();

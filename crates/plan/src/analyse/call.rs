@@ -70,128 +70,106 @@ const RUN_TEXT: &[&str] = &[
     "xpath_table",
 ];
 
-/// Give the same on every node, and leave nothing behind.
-const NEUTRAL: &[&str] = &[
-    "abs",
-    "age",
-    "array_length",
-    "ascii",
-    "bit_length",
-    "btrim",
-    "ceil",
-    "ceiling",
-    "char_length",
-    "chr",
-    "clock_timestamp",
-    "coalesce",
-    "concat",
-    "concat_ws",
-    "current_database",
-    "current_schema",
-    "current_schemas",
-    "current_setting",
-    "date_part",
-    "date_trunc",
-    "exp",
-    "floor",
-    "format",
-    "gen_random_uuid",
-    "generate_series",
-    "greatest",
-    "initcap",
-    "isfinite",
-    "json_build_array",
-    "json_build_object",
-    "jsonb_build_array",
-    "jsonb_build_object",
-    "least",
-    "left",
-    "length",
-    "ln",
-    "log",
-    "lower",
-    "lpad",
-    "ltrim",
-    "make_date",
-    "make_interval",
-    "make_timestamp",
-    "md5",
-    "mod",
-    "now",
-    "nullif",
-    "octet_length",
-    "pg_sleep",
-    "pg_typeof",
-    "pi",
-    "power",
-    "quote_ident",
-    "quote_literal",
-    "quote_nullable",
-    "random",
-    "repeat",
-    "replace",
-    "reverse",
-    "right",
-    "round",
-    "row_to_json",
-    "rpad",
-    "rtrim",
-    "sign",
-    "split_part",
-    "sqrt",
-    "statement_timestamp",
-    "strpos",
-    "substr",
-    "substring",
-    "timeofday",
-    "to_char",
-    "to_date",
-    "to_json",
-    "to_jsonb",
-    "to_number",
-    "to_timestamp",
-    "transaction_timestamp",
-    "trim",
-    "trunc",
-    "unnest",
-    "upper",
-    "version",
-];
+/// How far a function of PostgreSQL's own, which leaves nothing behind, gives the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// For the same arguments one and the same value, and it fails for none.
+    Total,
+    /// For the same arguments one and the same value.
+    Steady,
+    /// The same on every node, for a session at one moment; or several rows.
+    Alike,
+    /// Something else at each call.
+    Unsteady,
+}
 
-/// Give the same for the same arguments whenever and wherever they run, and fail for none.
-const STEADY: &[&str] = &[
-    "btrim",
-    "ceil",
-    "ceiling",
-    "char_length",
-    "coalesce",
-    "date_part",
-    "date_trunc",
-    "floor",
-    "greatest",
-    "initcap",
-    "least",
-    "left",
-    "length",
-    "lower",
-    "ltrim",
-    "md5",
-    "nullif",
-    "octet_length",
-    "replace",
-    "reverse",
-    "right",
-    "round",
-    "rtrim",
-    "sign",
-    "strpos",
-    "trim",
-    "trunc",
-    "upper",
+/// Those that any node may be asked for.
+const NEUTRAL: &[(&str, Nature)] = &[
+    ("abs", Nature::Steady),
+    ("age", Nature::Alike),
+    ("array_length", Nature::Steady),
+    ("ascii", Nature::Steady),
+    ("bit_length", Nature::Steady),
+    ("btrim", Nature::Total),
+    ("ceil", Nature::Total),
+    ("ceiling", Nature::Total),
+    ("char_length", Nature::Total),
+    ("chr", Nature::Steady),
+    ("clock_timestamp", Nature::Unsteady),
+    ("coalesce", Nature::Total),
+    ("concat", Nature::Steady),
+    ("concat_ws", Nature::Steady),
+    ("current_database", Nature::Alike),
+    ("current_schema", Nature::Alike),
+    ("current_schemas", Nature::Alike),
+    ("current_setting", Nature::Alike),
+    ("date_part", Nature::Total),
+    ("date_trunc", Nature::Total),
+    ("exp", Nature::Steady),
+    ("floor", Nature::Total),
+    ("format", Nature::Steady),
+    ("gen_random_uuid", Nature::Unsteady),
+    ("generate_series", Nature::Alike),
+    ("greatest", Nature::Total),
+    ("initcap", Nature::Total),
+    ("isfinite", Nature::Steady),
+    ("json_build_array", Nature::Steady),
+    ("json_build_object", Nature::Steady),
+    ("jsonb_build_array", Nature::Steady),
+    ("jsonb_build_object", Nature::Steady),
+    ("least", Nature::Total),
+    ("left", Nature::Total),
+    ("length", Nature::Total),
+    ("ln", Nature::Steady),
+    ("log", Nature::Steady),
+    ("lower", Nature::Total),
+    ("lpad", Nature::Steady),
+    ("ltrim", Nature::Total),
+    ("make_date", Nature::Steady),
+    ("make_interval", Nature::Steady),
+    ("make_timestamp", Nature::Steady),
+    ("md5", Nature::Total),
+    ("mod", Nature::Steady),
+    ("now", Nature::Alike),
+    ("nullif", Nature::Total),
+    ("octet_length", Nature::Total),
+    ("pg_sleep", Nature::Alike),
+    ("pg_typeof", Nature::Alike),
+    ("pi", Nature::Steady),
+    ("power", Nature::Steady),
+    ("quote_ident", Nature::Steady),
+    ("quote_literal", Nature::Steady),
+    ("quote_nullable", Nature::Steady),
+    ("random", Nature::Unsteady),
+    ("repeat", Nature::Steady),
+    ("replace", Nature::Total),
+    ("reverse", Nature::Total),
+    ("right", Nature::Total),
+    ("round", Nature::Total),
+    ("row_to_json", Nature::Alike),
+    ("rpad", Nature::Steady),
+    ("rtrim", Nature::Total),
+    ("sign", Nature::Total),
+    ("split_part", Nature::Steady),
+    ("sqrt", Nature::Steady),
+    ("statement_timestamp", Nature::Alike),
+    ("strpos", Nature::Total),
+    ("substr", Nature::Steady),
+    ("substring", Nature::Steady),
+    ("timeofday", Nature::Unsteady),
+    ("to_char", Nature::Steady),
+    ("to_date", Nature::Steady),
+    ("to_json", Nature::Steady),
+    ("to_jsonb", Nature::Steady),
+    ("to_number", Nature::Steady),
+    ("to_timestamp", Nature::Steady),
+    ("transaction_timestamp", Nature::Alike),
+    ("trim", Nature::Total),
+    ("trunc", Nature::Total),
+    ("unnest", Nature::Alike),
+    ("upper", Nature::Total),
+    ("version", Nature::Alike),
 ];
-
-/// Of the neutral ones, those that give another value at each call.
-const UNSTEADY: &[&str] = &["clock_timestamp", "gen_random_uuid", "random", "timeofday"];
 
 /// Aggregates that give the same of the same rows, in whatever order these come.
 const OF_ANY_ORDER: &[&str] = &["bool_and", "bool_or", "count", "every", "max", "min"];
@@ -214,24 +192,32 @@ pub(super) fn kind(name: &str) -> Kind {
         Kind::Home
     } else if among(RUN_TEXT) {
         Kind::RunsText
-    } else if among(NEUTRAL) {
+    } else if nature(name).is_some() {
         Kind::Neutral
     } else {
         Kind::Other
     }
 }
 
-pub(super) fn is_steady(call: &Call) -> bool {
-    match &*call.name {
-        [name] => call.over.is_none() && STEADY.binary_search(&&*name.text).is_ok(),
-        _ => false,
-    }
+fn nature(name: &str) -> Option<Nature> {
+    let found = NEUTRAL.binary_search_by_key(&name, |(name, _)| name);
+    found.ok().map(|at| NEUTRAL[at].1)
+}
+
+/// Of what is called with these arguments, and not over a window.
+pub(super) fn nature_of(call: &Call) -> Option<Nature> {
+    let name = match &*call.name {
+        [name] => name,
+        [schema, name] if &*schema.text == "pg_catalog" => name,
+        _ => return None,
+    };
+    nature(&name.text).filter(|_| call.over.is_none())
 }
 
 /// Whether a function gives the same on every node, the values of the moment being told to them.
 fn is_alike_everywhere(name: &str) -> bool {
-    let among = |list: &[&str]| list.binary_search(&name).is_ok();
-    kind(name) == Kind::Neutral && !among(UNSTEADY) || among(OF_ANY_ORDER)
+    nature(name).is_some_and(|nature| nature != Nature::Unsteady)
+        || OF_ANY_ORDER.binary_search(&name).is_ok()
 }
 
 impl Analysis<'_> {
@@ -257,9 +243,7 @@ mod tests {
     fn lists_are_sorted() {
         assert!(HOME.is_sorted());
         assert!(RUN_TEXT.is_sorted());
-        assert!(NEUTRAL.is_sorted());
-        assert!(STEADY.is_sorted());
-        assert!(UNSTEADY.is_sorted());
+        assert!(NEUTRAL.is_sorted_by_key(|(name, _)| name));
         assert!(OF_ANY_ORDER.is_sorted());
     }
 }

@@ -81,7 +81,7 @@ impl Analysis<'_> {
     /// always give the same.
     pub(super) fn is_steady(&self, expr: &Expr) -> bool {
         let is_itself = match expr {
-            Expr::Call(call) => call::is_steady(call),
+            Expr::Call(call) => call::nature_of(call) == Some(call::Nature::Total),
             Expr::Subquery(_) | Expr::InQuery(..) => false,
             // Written more than once, its type may be told elsewhere.
             Expr::Parameter { index, .. } => self.parameters.get(index) == Some(&1),

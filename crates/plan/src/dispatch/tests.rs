@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use herd_catalog::SearchPath;
 
-use crate::fixture::catalog;
-use crate::{Action, Context, NoParameters, Planner, Query, Values};
+use crate::fixture::{catalog, understood};
+use crate::{Action, NoParameters, Values};
 
 fn check(sql: &str, expect: Expect) {
     expect.assert_eq(&portions(sql));
@@ -14,18 +13,7 @@ fn check(sql: &str, expect: Expect) {
 
 fn portions(sql: &str) -> String {
     let catalog = catalog();
-    let search_path = SearchPath::default_for("herd");
-    let context = Context {
-        routines: crate::Routines::none(),
-        catalog: &catalog,
-        search_path: &search_path,
-        auto_fragment: None,
-        parameter_types: &[],
-    };
-    let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
-        Ok(Query::One(understood)) => understood,
-        other => return format!("{other:?}"),
-    };
+    let understood = understood(sql, &catalog);
     let dispatch = match &understood.plan.action {
         Action::Forward(forward) => forward.dispatch.clone(),
         _ => None,

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use herd_catalog::SearchPath;
 
-use crate::fixture::catalog;
-use crate::{Action, Context, NoParameters, Planner, Query, Values};
+use crate::fixture::{catalog, understood};
+use crate::{Action, NoParameters, Values};
 
 fn check(sql: &str, expect: Expect) {
     expect.assert_eq(&brought(sql));
@@ -15,18 +14,7 @@ fn check(sql: &str, expect: Expect) {
 /// For each table: nodes, and what they are asked for; then the statement over all of it.
 fn brought(sql: &str) -> String {
     let catalog = catalog();
-    let search_path = SearchPath::default_for("herd");
-    let context = Context {
-        routines: crate::Routines::none(),
-        catalog: &catalog,
-        search_path: &search_path,
-        auto_fragment: None,
-        parameter_types: &[],
-    };
-    let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
-        Ok(Query::One(understood)) => understood,
-        other => return format!("{other:?}"),
-    };
+    let understood = understood(sql, &catalog);
     let exchange = match &understood.plan.action {
         Action::Forward(forward) => forward.exchange.clone(),
         _ => None,

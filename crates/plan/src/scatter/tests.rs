@@ -1,10 +1,9 @@
 //! What nodes are asked for, and how their rows are put together.
 
 use expect_test::{Expect, expect};
-use herd_catalog::SearchPath;
 
-use crate::fixture::catalog;
-use crate::{Action, Asked, Context, NoParameters, Parameter, Parameters, Planner, Query, Values};
+use crate::fixture::{catalog, understood};
+use crate::{Action, Asked, NoParameters, Parameter, Parameters, Values};
 
 const BIGINT: u32 = 20;
 
@@ -19,18 +18,7 @@ impl Parameters for Bound {
 
 fn asked(sql: &str, parameters: &dyn Parameters) -> Option<Asked> {
     let catalog = catalog();
-    let search_path = SearchPath::default_for("herd");
-    let context = Context {
-        routines: crate::Routines::none(),
-        catalog: &catalog,
-        search_path: &search_path,
-        auto_fragment: None,
-        parameter_types: &[],
-    };
-    let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
-        Ok(Query::One(understood)) => understood,
-        other => panic!("{other:?}"),
-    };
+    let understood = understood(sql, &catalog);
     let Action::Forward(forward) = &understood.plan.action else { return None };
     let scatter = forward.exchange.as_ref()?.scatter.as_ref()?;
     scatter.asked(&Values { text: sql.as_bytes(), slots: &understood.slots, parameters })

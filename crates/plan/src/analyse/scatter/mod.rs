@@ -9,83 +9,13 @@ mod types;
 
 use std::ops::Range;
 
+use super::call::{Nature, nature_of};
 use super::exchange::Reading;
 use super::exchange::words::{Clauses, Words};
 use super::{Analysis, walk};
 use crate::lex::Kind;
 use crate::scatter::{Count, Order, Scatter};
 use crate::statement::{Body, Call, Distinct, Expr, From, Grouping, Output, Query, Select};
-
-/// PostgreSQL's own functions that give the same for the same arguments, wherever they run in a
-/// session's settings, and one row for one row.
-const STEADY: &[&str] = &[
-    "abs",
-    "array_length",
-    "ascii",
-    "bit_length",
-    "btrim",
-    "ceil",
-    "ceiling",
-    "char_length",
-    "chr",
-    "coalesce",
-    "concat",
-    "concat_ws",
-    "date_part",
-    "date_trunc",
-    "exp",
-    "floor",
-    "format",
-    "greatest",
-    "initcap",
-    "isfinite",
-    "json_build_array",
-    "json_build_object",
-    "jsonb_build_array",
-    "jsonb_build_object",
-    "least",
-    "left",
-    "length",
-    "ln",
-    "log",
-    "lower",
-    "lpad",
-    "ltrim",
-    "make_date",
-    "make_interval",
-    "make_timestamp",
-    "md5",
-    "mod",
-    "nullif",
-    "octet_length",
-    "pi",
-    "power",
-    "quote_ident",
-    "quote_literal",
-    "quote_nullable",
-    "repeat",
-    "replace",
-    "reverse",
-    "right",
-    "round",
-    "rpad",
-    "rtrim",
-    "sign",
-    "split_part",
-    "sqrt",
-    "strpos",
-    "substr",
-    "substring",
-    "to_char",
-    "to_date",
-    "to_json",
-    "to_jsonb",
-    "to_number",
-    "to_timestamp",
-    "trim",
-    "trunc",
-    "upper",
-];
 
 /// A query of one table under inspection.
 struct Inspection<'a> {
@@ -179,12 +109,7 @@ fn is_local(expr: &Expr) -> bool {
 }
 
 fn is_steady(call: &Call) -> bool {
-    let name = match &*call.name {
-        [name] => name,
-        [schema, name] if &*schema.text == "pg_catalog" => name,
-        _ => return false,
-    };
-    call.over.is_none() && STEADY.binary_search(&&*name.text).is_ok()
+    matches!(nature_of(call), Some(Nature::Total | Nature::Steady))
 }
 
 fn casts_to_own_types(expr: &Expr) -> bool {
@@ -252,15 +177,5 @@ impl Words<'_> {
         }
         parts.push(start..tokens.end);
         parts
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steady_functions_are_sorted() {
-        assert!(STEADY.is_sorted());
     }
 }

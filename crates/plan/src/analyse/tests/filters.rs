@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use herd_catalog::SearchPath;
 
 use super::herd::herd;
-use crate::{Action, Context, Planner, Query};
+use crate::Action;
+use crate::fixture::understood;
 
 fn check(sql: &str, expected: Expect) {
     expected.assert_eq(&asked(sql));
@@ -15,18 +15,7 @@ fn check(sql: &str, expected: Expect) {
 /// What nodes are asked for.
 fn asked(sql: &str) -> String {
     let catalog = herd();
-    let search_path = SearchPath::default_for("herd");
-    let context = Context {
-        routines: crate::Routines::none(),
-        catalog: &catalog,
-        search_path: &search_path,
-        auto_fragment: None,
-        parameter_types: &[],
-    };
-    let understood = match Planner::new(1 << 20).understand(sql.as_bytes(), &context) {
-        Ok(Query::One(understood)) => understood,
-        other => return format!("{other:?}"),
-    };
+    let understood = understood(sql, &catalog);
     let exchange = match &understood.plan.action {
         Action::Forward(forward) => forward.exchange.clone(),
         _ => None,
