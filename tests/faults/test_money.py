@@ -15,7 +15,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from harness.herd import Demo
+from harness.herd import Demo, Node
 from harness.process import wait_until
 
 from .conftest import RECOVERY_SECONDS_MAX, restart, settled
@@ -23,6 +23,8 @@ from .conftest import RECOVERY_SECONDS_MAX, restart, settled
 ACCOUNTS = 30
 START = 1000
 MOVERS = 4
+#: Each node changes the account that it has.
+AT_ONCE = "UPDATE money SET amount = amount + CASE id WHEN %s THEN %s::int ELSE %s::int END WHERE id IN (%s, %s)"
 ROUNDS = int(os.environ.get("HERD_MONEY_ROUNDS", "4"))
 SEED = int(os.environ.get("HERD_MONEY_SEED", str(random.randrange(1 << 32))))
 
@@ -37,7 +39,6 @@ class Mover(threading.Thread):
         self.random = random.Random(seed)
         self.stopped = threading.Event()
         self.acknowledged: set[int] = set()
-        self.in_doubt: set[int] = set()
 
     def run(self) -> None:
         move = self.number
@@ -51,6 +52,10 @@ class Mover(threading.Thread):
     def move(self, connection: psycopg.Connection, move: int) -> None:
         source, target = self.random.sample(range(ACCOUNTS), 2)
         amount = self.random.randrange(1, 20)
+        way = self.random.choice([self.move_in_block, self.move_in_pipeline, self.move_at_once])
+        way(connection, move, source, target, amount)
+
+    def move_in_block(self, connection: psycopg.Connection, move: int, source: int, target: int, amount: int) -> None:
         try:
             connection.execute("BEGIN")
             connection.execute("UPDATE money SET amount = amount - %s WHERE id = %s", [amount, source])
@@ -60,14 +65,18 @@ class Mover(threading.Thread):
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
             raise
-        self.in_doubt.add(move)
-        try:
-            connection.execute("COMMIT")
-        except psycopg.errors.DeadlockDetected:
-            self.in_doubt.discard(move)
-            raise
-        self.in_doubt.discard(move)
+        connection.execute("COMMIT")
         self.acknowledged.add(move)
+
+    def move_in_pipeline(self, connection: psycopg.Connection, move: int, source: int, target: int, amount: int) -> None:
+        """Outside of a block: what comes before the Sync is one transaction."""
+        with connection.pipeline():
+            connection.execute(AT_ONCE, [source, -amount, amount, source, target])
+            connection.execute("INSERT INTO moves VALUES (%s)", [move])
+        self.acknowledged.add(move)
+
+    def move_at_once(self, connection: psycopg.Connection, _: int, source: int, target: int, amount: int) -> None:
+        connection.execute(AT_ONCE, [source, -amount, amount, source, target])
 
 
 @pytest.fixture
@@ -116,18 +125,30 @@ def scene(demo: Demo) -> str:
     questions = ["SELECT pid, state, wait_event_type, wait_event, xact_start, query, pg_blocking_pids(pid) FROM pg_stat_activity WHERE datname = current_database()",
                  "SELECT gid, prepared FROM pg_prepared_xacts"]
     for number, node in enumerate(demo.nodes(), 1):
-        with psycopg.connect(**node.endpoint.parameters(), autocommit=True) as connection:
+        with reach(node) as connection:
             lines += [f"n{number} {row}" for sql in questions for row in connection.execute(sql)]
     with psycopg.connect(**demo.endpoint.parameters(), autocommit=True) as connection:
         lines += [f"{what} {row}" for what in ("clients", "servers", "jobs") for row in connection.execute(f"SHOW {what}").fetchall()[-12:]]
     return "\n".join(lines)
 
 
+def reach(node: Node) -> psycopg.Connection:
+    """One that was killed starts up for a while."""
+    latest = time.monotonic() + RECOVERY_SECONDS_MAX
+    while True:
+        try:
+            return psycopg.connect(**node.endpoint.parameters(), autocommit=True)
+        except psycopg.OperationalError:
+            if time.monotonic() > latest:
+                raise
+            time.sleep(0.1)
+
+
 def total(demo: Demo) -> int:
     """Straight from the nodes, once nothing moves any more."""
     amounts = 0
     for node in demo.nodes():
-        with psycopg.connect(**node.endpoint.parameters(), autocommit=True) as connection:
+        with reach(node) as connection:
             amounts += connection.execute("SELECT coalesce(sum(amount), 0) FROM money").fetchone()[0]
     return int(amounts)
 
@@ -135,6 +156,6 @@ def total(demo: Demo) -> int:
 def moves(demo: Demo) -> set[int]:
     found: set[int] = set()
     for node in demo.nodes():
-        with psycopg.connect(**node.endpoint.parameters(), autocommit=True) as connection:
+        with reach(node) as connection:
             found |= {move for (move,) in connection.execute("SELECT id FROM moves")}
     return found
