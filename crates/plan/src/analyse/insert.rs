@@ -13,7 +13,7 @@ use super::graph::{ColumnId, Fact, RegionId, Relation, RelationId, Values};
 use super::outputs::Outputs;
 use super::query::Env;
 use super::scope::{Entry, Scope};
-use crate::route::{KeyConstant, Rows};
+use crate::route::{Beyond, KeyConstant, Need, Rows};
 use crate::statement::{
     Assign, Body, Expr, Ident, Insert, InsertSource, Output, Query, Select, TableRef,
 };
@@ -85,10 +85,16 @@ impl Analysis<'_> {
     }
 
     fn write_reference(&mut self, table: &Table) {
-        self.beyond(
-            format!("Herd cannot write to reference table \"{}\"", table.name.name),
-            "Every node has a copy of it, and the statement would have to change them all.",
-        );
+        let name = &table.name.name;
+        self.needs.push(Need::Herd(Beyond {
+            message: format!("this cannot be written to reference table \"{name}\"").into(),
+            detail: "Every node has a copy of it, and might come to another result.".into(),
+            hint: Some(
+                "Give all columns that have defaults, no functions like random(), and no rows of \
+                 tables that are not on every node."
+                    .into(),
+            ),
+        }));
     }
 
     fn omitted_keys(&self, target: &Target) -> Keys {

@@ -362,6 +362,6 @@ fn a_query_goes_where_it_can_be_answered() {
     );
     check(
         "COPY (DELETE FROM r RETURNING k) TO STDOUT",
-        expect![[r#"0A000: Herd cannot write to reference table "r""#]],
+        expect![[r#"0A000: this cannot be written to reference table "r""#]],
     );
 }
