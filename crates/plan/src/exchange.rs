@@ -27,8 +27,7 @@ use crate::{Scatter, Values};
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub brought: Vec<Brought>,
-    /// Whether it needs what is on the home node only besides, such as a home table.
-    pub needs_home: bool,
+    pub beside: Beside,
     /// How many parameters the query has.
     pub parameters: usize,
     /// How it is answered without bringing anything together.
@@ -58,6 +57,16 @@ impl Exchange {
         let blanks = (0..characters_before).map(|_| b' ');
         Cow::Owned(blanks.chain(query.iter().copied()).collect())
     }
+}
+
+/// What a query reads besides what is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    Nothing,
+    /// Reference tables, of which every node has a copy.
+    Copies,
+    /// What is on the home node only, such as a home table, and perhaps reference tables.
+    Home,
 }
 
 /// A table whose rows are brought together.

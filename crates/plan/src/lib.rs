@@ -38,7 +38,7 @@ pub use arguments::{Arguments, TypedArguments};
 pub use copy::{CopyFormat, CopyGather, CopyIn, CsvFormat, Envelope, OnError, Spread, TextFormat};
 pub use custom_settings::CustomSettings;
 pub use dispatch::{Dispatch, Portion, Told};
-pub use exchange::{Brought, Exchange, Narrowing, Reading};
+pub use exchange::{Beside, Brought, Exchange, Narrowing, Reading};
 pub use explain::explain;
 pub use forward::{CopyOut, Forward, Target};
 pub use planner::{Context, Part, Planner, Query, Unclear, Understood};

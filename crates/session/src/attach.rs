@@ -269,6 +269,7 @@ impl Session {
     pub(crate) fn forget_transaction(&mut self) {
         self.links.part();
         self.holds_temporary_tables = false;
+        self.changed_copies = false;
         self.cursors.clear();
         self.batch.local_settings.clear();
     }

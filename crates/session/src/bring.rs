@@ -17,7 +17,7 @@ use herd_catalog::{Catalog, quote_identifier};
 use herd_execute::exchange::{Bringing, Giver, Narrowing, Request};
 use herd_execute::{Expected, Interrupt, Shown};
 use herd_node::{Lease, Wanted};
-use herd_plan::{Action, Brought, Effects, Exchange, Plan, Reading, Understood, Values};
+use herd_plan::{Action, Beside, Brought, Effects, Exchange, Plan, Reading, Understood, Values};
 use herd_types::{ClientError, NodeId, SqlState, TableId};
 use herd_wire::message::{self, Bind, TransactionStatus};
 
@@ -40,7 +40,7 @@ pub(crate) use execute::command_of;
 /// A query of several nodes, and the catalog by which it is known what each has to give.
 pub(crate) struct Gathering {
     catalog: Arc<Catalog>,
-    needs_home: bool,
+    beside: Beside,
     locks: bool,
     requests: Vec<Request>,
     /// The query as it came, at its place in the text, for the server to judge, and its parameters' types.
@@ -200,9 +200,8 @@ impl Session {
         let called = |table: TableId| names.get(&table).cloned().unwrap_or_default();
         let over = exchange.rewritten(query, &catalog, called).ok_or_else(gone)?;
         let (original, types) = (exchange.alone(values.text).into_owned(), bound.types.to_vec());
-        let (before, needs_home) = (before.to_vec(), exchange.needs_home);
-        let locks = exchange.locks;
-        Ok(Gathering { catalog, needs_home, locks, requests, original, types, before, over })
+        let (before, beside, locks) = (before.to_vec(), exchange.beside, exchange.locks);
+        Ok(Gathering { catalog, beside, locks, requests, original, types, before, over })
     }
 
     /// Brings the rows together, and makes the connection current that has them; unless what stands

@@ -179,6 +179,7 @@ impl Session {
         if !self.enter(&nodes).await? {
             return Ok(Outcome::Failed);
         }
+        self.changed_copies |= dispatch.told() == Told::Once;
         let portions = match dispatch.question(work.values.text) {
             None => unanswered,
             Some(question) => {

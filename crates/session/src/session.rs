@@ -65,6 +65,8 @@ pub struct Session {
     pub(crate) aside: Option<Aside>,
     /// The transaction has temporary tables of Herd's, with which it cannot be prepared.
     pub(crate) holds_temporary_tables: bool,
+    /// The transaction has written to reference tables, which others see as they were.
+    pub(crate) changed_copies: bool,
     pub(crate) cursors: Cursors,
     /// How many temporary tables the session has had made, for their names.
     pub(crate) brought_tables: u64,
@@ -94,6 +96,7 @@ impl Session {
             links: Links::default(),
             aside: None,
             holds_temporary_tables: false,
+            changed_copies: false,
             cursors: Cursors::default(),
             brought_tables: 0,
             exchange: Exchange::default(),

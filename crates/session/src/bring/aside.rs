@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use herd_execute::{Expected, Shown};
 use herd_node::Lease;
-use herd_plan::PinReason;
+use herd_plan::{Beside, PinReason};
 use herd_types::{ClientError, NodeId};
 use herd_wire::message::{self, TransactionStatus};
 
@@ -65,7 +65,12 @@ impl Session {
         if matches!(self.transaction, Transaction::Open { .. }) {
             self.send_held_back().await?;
             let read_only = self.check_sees_others().await?;
-            if gathering.needs_home && self.has_been_to(home) {
+            let may_be_changed = match gathering.beside {
+                Beside::Nothing => false,
+                Beside::Copies => self.changed_copies,
+                Beside::Home => true,
+            };
+            if may_be_changed && self.has_been_to(home) {
                 if self.is_spread() || read_only {
                     return Err(needs_own_home().into());
                 }
@@ -259,8 +264,8 @@ pub(crate) fn sets_manner(sql: &[u8]) -> bool {
 fn needs_own_home() -> ClientError {
     ClientError::unsupported("this query of several nodes cannot run in this transaction")
         .with_detail(
-            "It needs home tables as the transaction has left them, and temporary tables beside them, \
-             which a transaction on several nodes, or a read-only one, cannot have.",
+            "It needs home or reference tables as the transaction has left them, and temporary tables \
+             beside them, which a transaction on several nodes, or a read-only one, cannot have.",
         )
         .with_hint("Run it first in the transaction, or by itself.")
 }

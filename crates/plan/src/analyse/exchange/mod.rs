@@ -17,7 +17,7 @@ use herd_types::TableId;
 
 use super::graph::RelationId;
 use super::{Analysis, from};
-use crate::exchange::{Brought, Exchange, Mention};
+use crate::exchange::{Beside, Brought, Exchange, Mention};
 use crate::lex::Token;
 use crate::route::Need;
 use crate::statement::{Query, TableRef};
@@ -108,7 +108,11 @@ impl Analysis<'_> {
         let parameters = self.parameters.keys().map(|&index| usize::from(index) + 1).max();
         let mut exchange = Exchange {
             brought: Vec::new(),
-            needs_home,
+            beside: match (needs_home, self.graph.reads_copies()) {
+                (true, _) => Beside::Home,
+                (false, true) => Beside::Copies,
+                (false, false) => Beside::Nothing,
+            },
             locks,
             parameters: parameters.unwrap_or_default(),
             part: None,
@@ -126,7 +130,7 @@ impl Analysis<'_> {
             return None;
         }
         self.filter_all(&mut exchange, &words);
-        if !exchange.needs_home && !locks {
+        if !needs_home && !locks {
             exchange.scatter = self.scatter(query, &words, exchange.parameters);
         }
         for brought in &mut exchange.brought {

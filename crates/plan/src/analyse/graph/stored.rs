@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use herd_catalog::Table;
+use herd_catalog::{Table, TableKind};
 
 use super::{Class, ColumnId, Graph, RelationId};
 
@@ -32,6 +32,11 @@ impl Graph {
         let mut regions = HashSet::new();
         self.see(relation, &mut regions);
         regions.into_iter().any(|region| self.stands_in(other, region))
+    }
+
+    pub(in crate::analyse) fn reads_copies(&self) -> bool {
+        let stored = self.relations.iter().filter_map(|relation| relation.stored.as_ref());
+        stored.into_iter().any(|stored| matches!(stored.table.kind, TableKind::Reference))
     }
 
     /// The logical tables that are read at a place: one for each use of the CTE that it may be in.
