@@ -13,11 +13,13 @@ use futures::future::join_all;
 use herd_execute::Token;
 use herd_plan::{Action, CursorCommand, Place, Plan, Target};
 use herd_types::{ClientError, NodeId, SqlState};
+use herd_wire::message::TransactionStatus;
 
 use crate::bring::{Aside, sets_manner};
 use crate::exchange::Heard;
 use crate::link::Link;
 use crate::session::Session;
+use crate::simple::aborted;
 use crate::statements::ClientStatement;
 use crate::transaction::Transaction;
 use crate::trouble::Trouble;
@@ -168,6 +170,10 @@ impl Session {
 
     /// Whether the cursor that is meant is aside, and current now.
     pub(crate) async fn obey(&mut self, command: Option<CursorCommand>) -> Result<bool, Trouble> {
+        // The transaction aside, in which a cursor lives, may not have failed.
+        if command.is_some() && self.transaction.status() == TransactionStatus::Failed {
+            return Err(aborted().into());
+        }
         match command {
             Some(CursorCommand::Read(name)) => self.go_to_cursor(name.as_bytes()).await,
             Some(CursorCommand::Close(name)) => {
