@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench import copy, idle, load
+from bench import copy, idle, load, several
 from bench.measure import median
 from bench.report import number, print_table, ratio
 from bench.targets import Herd, PgBouncer, Target, start_server
@@ -53,6 +53,8 @@ def main() -> int:
             results["idle"] = bench.idle()
         if "copy" in options.only:
             results["copy"] = bench.copy()
+        if "several" in options.only:
+            results["several"] = bench.several()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=2) + "\n")
     print(f"\n{options.output}")
@@ -65,9 +67,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of all targets in turn; medians are reported")
     parser.add_argument("--clients", type=_numbers, default=[1, 8, 32, 256])
     parser.add_argument("--modes", type=_words, default=["simple", "extended", "prepared"])
-    parser.add_argument("--only", type=_words, default=["select", "idle", "copy"])
+    parser.add_argument("--only", type=_words, default=["select", "idle", "copy", "several"])
     parser.add_argument("--idle-clients", type=int, default=10_000)
     parser.add_argument("--copy-rows", type=int, default=1_000_000)
+    parser.add_argument("--several-rows", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=None, help="threads of Herd; its own default if not given")
     parser.add_argument("--quick", action="store_true", help="one short round with 8 clients, and little data")
     parser.add_argument("--without-herd", action="store_true", help="only PgBouncer and the server itself")
@@ -75,7 +78,7 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.seconds, options.rounds, options.clients = 1, 1, [8]
-        options.idle_clients, options.copy_rows = 500, 100_000
+        options.idle_clients, options.copy_rows, options.several_rows = 500, 100_000, 100_000
     if not options.without_herd and built.binary() is None:
         parser.error("no herd binary: build one (cargo build --release), or give --without-herd")
     return options
@@ -213,6 +216,27 @@ class _Bench:
             table.append([name, number(speed, 0), ratio(speed, direct), number(cpu, 2)])
         header = ["target", "rows/s", "of direct", "proxy CPU s per million rows"]
         print_table(f"COPY FROM, {rows:,} rows of {copy.ROW_BYTES} bytes (Herd: into {NODES} nodes)", header, table)
+        return results
+
+    def several(self) -> list[dict[str, object]]:
+        """What concerns several nodes, beside the same on one plain server."""
+        if (routing := self.routing()) is None or routing.pid is None:
+            return []
+        rows = self.options.several_rows
+        several.fill(self.direct, rows, None)
+        several.fill(routing, rows, ROUTED_FRAGMENTS)
+        before = resident_kb(routing.pid)
+        results, table = [], []
+        for work in several.works(rows, several.keys_of_two_nodes(routing.endpoint)):
+            samples: dict[str, list[float]] = {"direct": [], "herd": []}
+            for _ in range(self.options.rounds):
+                for name, target in (("direct", self.direct), ("herd", routing)):
+                    samples[name].append(several.milliseconds(target, work, self.scratch))
+            direct, herd = median(samples["direct"]), median(samples["herd"])
+            results.append({"work": work.name, "direct_ms": direct, "herd_ms": herd})
+            table.append([work.name, number(direct, 2), number(herd, 2), ratio(herd, direct)])
+        grown = (resident_kb(routing.pid) - before) / 1024
+        print_table(f"Over {NODES} nodes (RSS grew by {grown:.1f} MB)", ["statement", "direct ms", "Herd ms", "of direct"], table)
         return results
 
 
