@@ -20,7 +20,6 @@ use crate::copy::trouble;
 use crate::exchange::Closing;
 use crate::link::Link;
 use crate::parameters::BoundParameters;
-use crate::recheck::{Readiness, Within};
 use crate::session::Session;
 use crate::simple::aborted;
 use crate::statements::ClientStatement;
@@ -114,21 +113,7 @@ impl Session {
             self.answer(&message::NO_DATA);
             return Ok(());
         }
-        self.attach(self.judge(statement)).await?;
-        if self.batch.is_skipping()
-            || self.make_ready(b"", statement, Within::Batch).await? == Readiness::Failed
-        {
-            return Ok(());
-        }
-        let bind = Bind::read(&portal.bind)?;
-        let name = statement.statement.key.server_name();
-        let out = &mut self.exchange.out;
-        message::bind(out, b"", name.as_bytes(), bind.rest);
-        message::describe_portal(out, b"");
-        let replies = &mut self.exchange.replies;
-        replies.expect(Expected::Single { tag: b'2', hidden: true, token: None });
-        replies.expect(Expected::DescribePortal);
-        Ok(())
+        self.describe_over_nodes(portal).await
     }
 
     pub(crate) async fn execute_dispatched(
@@ -179,6 +164,8 @@ impl Session {
         if !self.enter(&nodes).await? {
             return Ok(Outcome::Failed);
         }
+        // While one node joined after the other, rows may have got other places.
+        self.check_still_placed(&catalog)?;
         self.changed_copies |= dispatch.told() == Told::Once;
         let portions = match dispatch.question(work.values.text) {
             None => unanswered,
